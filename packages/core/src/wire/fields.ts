@@ -1,0 +1,96 @@
+/** The fields that several messages share, each with its bound. A bound is part of the contract: see docs/limits.md. */
+import { z } from 'zod';
+import { NAME_RULE, parseName } from '../names.ts';
+import { isUuid } from '../ids.ts';
+
+/** Limits of what one call may carry. Bytes unless the name says otherwise. */
+export const LIMITS = {
+  commandBytes: 128 * 1024,
+  argCount: 4096,
+  envCount: 1024,
+  envValueBytes: 128 * 1024,
+  envBytes: 1024 * 1024,
+  labelCount: 64,
+  labelKey: 63,
+  labelValue: 255,
+  pathLength: 4096,
+  pageSize: 1000,
+  waitMs: 60_000,
+  logReadBytes: 64 * 1024 * 1024,
+} as const;
+
+const noNul = (text: string): boolean => !text.includes('\0');
+
+export const uuid = z.string().refine(isUuid, 'a UUID in lower case');
+export const name = z.string().transform((text, ctx) => {
+  const parsed = parseName(text);
+  if (parsed === null) {
+    ctx.addIssue({ code: 'custom', message: NAME_RULE });
+    return z.NEVER;
+  }
+  return parsed;
+});
+
+const word = z
+  .string()
+  .max(LIMITS.commandBytes, `at most ${LIMITS.commandBytes} characters`)
+  .refine(noNul, 'no NUL character');
+
+/** A string runs in a shell; a list runs as it is, without one. */
+export const command = z.union(
+  [
+    word.refine((text) => text.trim() !== '', 'must not be empty'),
+    z
+      .array(word)
+      .min(1, 'at least one element')
+      .max(LIMITS.argCount, `at most ${LIMITS.argCount} elements`)
+      .refine((list) => list[0] !== '', 'the first element names a program')
+      .refine(
+        (list) => list.reduce((sum, part) => sum + part.length, 0) <= LIMITS.commandBytes,
+        `at most ${LIMITS.commandBytes} characters in all`,
+      ),
+  ],
+  { error: 'a string without NUL, or a list of strings' },
+);
+
+const ENV_KEY = /^[A-Za-z_][A-Za-z0-9_]{0,254}$/;
+export const ENV_KEY_RULE = 'letters, digits and _, not starting with a digit, at most 255';
+
+export const env = z
+  .record(
+    z.string().regex(ENV_KEY, ENV_KEY_RULE).refine((key) => !key.startsWith('DROVER_'), 'the prefix DROVER_ is reserved'),
+    z.string().max(LIMITS.envValueBytes, `at most ${LIMITS.envValueBytes} characters`).refine(noNul, 'no NUL character'),
+  )
+  .refine((map) => Object.keys(map).length <= LIMITS.envCount, `at most ${LIMITS.envCount} variables`)
+  .refine(
+    (map) => Object.entries(map).reduce((sum, [key, value]) => sum + key.length + value.length, 0) <= LIMITS.envBytes,
+    `at most ${LIMITS.envBytes} characters in all`,
+  );
+
+// biome-ignore lint/suspicious/noControlCharactersInRegex: control characters are exactly what is refused
+const PRINTABLE = /^[^\u0000-\u001f\u007f]*$/;
+export const labels = z
+  .record(
+    z.string().min(1, 'not empty').max(LIMITS.labelKey, `at most ${LIMITS.labelKey} characters`).regex(PRINTABLE, 'no control characters'),
+    z.string().max(LIMITS.labelValue, `at most ${LIMITS.labelValue} characters`).regex(PRINTABLE, 'no control characters'),
+  )
+  .refine((map) => Object.keys(map).length <= LIMITS.labelCount, `at most ${LIMITS.labelCount} labels`);
+
+export const absolutePath = z
+  .string()
+  .max(LIMITS.pathLength, `at most ${LIMITS.pathLength} characters`)
+  .regex(PRINTABLE, 'no control characters')
+  .refine((path) => path.startsWith('/'), 'an absolute path')
+  .refine((path) => !path.split('/').includes('..'), 'no ".." in it');
+
+export const cpu = z
+  .number()
+  .min(0, 'not negative')
+  .max(100_000, 'at most 100000')
+  .refine((value) => Math.abs(value * 1000 - Math.round(value * 1000)) < 1e-6, 'at most three decimals');
+export const mebibytes = z.int().min(0, 'not negative').max(2 ** 40, 'at most 2^40');
+export const gpuCount = z.int().min(0, 'not negative').max(1024, 'at most 1024');
+export const gpuIndices = z
+  .array(z.int().min(0, 'not negative').max(1023, 'at most 1023'))
+  .max(1024, 'at most 1024 indices')
+  .refine((list) => new Set(list).size === list.length, 'no index twice');

@@ -1,0 +1,5 @@
+export * from './fields.ts';
+export * from './head.ts';
+export * from './instance.ts';
+export * from './link.ts';
+export * from './worker.ts';

@@ -1,0 +1,109 @@
+/** `/v1/workers`, `/v1/join-tokens` and the exchange of a join token for an identity. */
+import { z } from 'zod';
+import { WORKER_STATUSES } from '../worker.ts';
+import { cpu, gpuCount, mebibytes, name, uuid } from './fields.ts';
+
+export const resources = z.object({
+  cpu,
+  memoryMiB: mebibytes,
+  diskMiB: mebibytes,
+  gpus: gpuCount,
+  ports: z.int().min(0).max(60_000),
+});
+
+export const gpu = z.object({
+  index: z.int().min(0).max(1023),
+  model: z.string().max(200).nullable(),
+  memoryMiB: z.int().min(0).nullable(),
+  computeCapability: z.string().max(20).nullable(),
+  uuid: z.string().max(100).nullable(),
+});
+
+/** How the worker supervises: which shim it has and what that costs, and which cgroups it may use. */
+export const supervision = z.object({
+  shim: z.enum(['sh', 'native']),
+  cgroup: z.enum(['v2', 'v1', 'none']),
+  /** True when a memory limit really ends what exceeds it. */
+  memoryEnforced: z.boolean(),
+  notes: z.array(z.string().max(300)).max(20),
+});
+export type Supervision = z.output<typeof supervision>;
+
+/** What a worker says of itself when it connects. `schedulable` is `physical` times the overcommit factors. */
+export const offer = z.object({
+  host: z.string().min(1).max(255),
+  hostname: z.string().max(255),
+  physical: resources,
+  schedulable: resources,
+  gpus: z.array(gpu).max(1024),
+  supervision,
+  version: z.string().max(50),
+});
+export type Offer = z.output<typeof offer>;
+
+export const workerView = z.object({
+  id: z.string(),
+  name: z.string().nullable(),
+  project: z.string(),
+  host: z.string(),
+  hostname: z.string(),
+  status: z.enum(WORKER_STATUSES),
+  reason: z.object({ code: z.string(), message: z.string() }).nullable(),
+  since: z.iso.datetime(),
+  total: resources,
+  available: resources,
+  physical: resources,
+  gpus: z.array(gpu),
+  gpuIndicesAvailable: z.array(z.int()),
+  supervision,
+  version: z.string(),
+  instances: z.int(),
+  /** Attempts found on the worker that this head does not know. They are kept and shown, never killed. */
+  unknownInstances: z.array(z.object({ instance: z.string(), attempt: z.int() })),
+  lastSeenAt: z.iso.datetime().nullable(),
+  /** Worker's wall clock minus the head's at the handshake, in milliseconds. */
+  clockSkewMs: z.int().nullable(),
+  createdAt: z.iso.datetime(),
+});
+export type WorkerView = z.output<typeof workerView>;
+
+export const workerPage = z.object({ items: z.array(workerView), nextCursor: z.string().nullable() });
+export type WorkerPage = z.output<typeof workerPage>;
+
+export const workerListQuery = z.strictObject({ status: z.enum(WORKER_STATUSES).optional() });
+export const workerGetQuery = z.strictObject({
+  wait: z.enum(WORKER_STATUSES).optional(),
+  timeoutMs: z.coerce.number<string>().int().min(0).max(60_000).default(30_000),
+});
+
+export const joinTokenCreate = z.strictObject({
+  /** Seconds until it expires. */
+  ttlS: z.int().min(1, 'at least 1').max(7 * 86_400, 'at most 7 days').default(3600),
+  /** How many workers may join with it. */
+  uses: z.int().min(1, 'at least 1').max(100_000, 'at most 100000').default(1),
+});
+export type JoinTokenCreate = z.output<typeof joinTokenCreate>;
+export type JoinTokenCreateInput = z.input<typeof joinTokenCreate>;
+
+export const joinTokenView = z.object({
+  id: z.string(),
+  uses: z.int(),
+  used: z.int(),
+  expiresAt: z.iso.datetime(),
+  createdAt: z.iso.datetime(),
+});
+export type JoinTokenView = z.output<typeof joinTokenView>;
+/** The only reply that carries the token itself. */
+export const joinTokenCreated = joinTokenView.extend({ token: z.string() });
+export type JoinTokenCreated = z.output<typeof joinTokenCreated>;
+export const joinTokenPage = z.object({ items: z.array(joinTokenView) });
+
+/** `POST /v1/join`, authorised by a join token. */
+export const joinBody = z.strictObject({
+  name: name.nullish(),
+  /** Chosen by the worker, so that a join whose answer was lost can be repeated. */
+  workerId: uuid,
+});
+export type JoinBody = z.output<typeof joinBody>;
+export const joinReply = z.object({ workerId: z.string(), token: z.string(), herd: z.string() });
+export type JoinReply = z.output<typeof joinReply>;

@@ -1,0 +1,19 @@
+/** Who does something. Every call and every row's history carries one. */
+export interface Actor {
+  readonly kind: 'person' | 'worker' | 'system';
+  readonly name: string;
+  readonly project: string;
+  /** Id of the request that this came from, for the events' `cause`. */
+  readonly requestId?: string;
+}
+
+export const DEFAULT_PROJECT = 'default';
+
+/** The engine itself: scheduler, liveness, retention. */
+export const SYSTEM: Actor = { kind: 'system', name: 'system', project: DEFAULT_PROJECT };
+
+export const workerActor = (workerId: string): Actor => ({
+  kind: 'worker',
+  name: `worker/${workerId}`,
+  project: DEFAULT_PROJECT,
+});

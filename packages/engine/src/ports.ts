@@ -1,0 +1,145 @@
+/**
+ * All that the engine needs from outside. The head gives the real ones, testkit the virtual ones; the engine itself
+ * knows no clock, no disk and no socket.
+ */
+import type { HeadFrame } from '@drover/core/wire';
+
+export interface Timer {
+  cancel(): void;
+}
+
+export interface Clock {
+  /** Unix time in milliseconds; only for stamps that people read. */
+  wallMs(): number;
+  /** Milliseconds that never go back; for every duration and deadline. */
+  monoMs(): number;
+  /** Calls `fn` once after `delayMs`. A pending timer does not keep a process alive. */
+  after(delayMs: number, fn: () => void): Timer;
+  /** Calls `fn` at the end of the present turn, before any timer and any new input. */
+  defer(fn: () => void): void;
+}
+
+export interface Random {
+  uuid(): string;
+  /** At least 160 random bits, URL-safe, with the given prefix. */
+  token(prefix: string): string;
+  /** One-way digest of a secret (SHA-256, hex), for storing and finding it. */
+  digest(secret: string): string;
+}
+
+export type CollectionName =
+  | 'meta'
+  | 'instances'
+  | 'reservations'
+  | 'workers'
+  | 'joinTokens'
+  | 'identities'
+  | 'foreign'
+  | 'idempotency'
+  | 'events';
+
+/** A row as the store keeps it. `body` is JSON text; the other fields are columns. */
+export interface StoredRow {
+  readonly id: string;
+  /** Order of creation, unique within the collection. */
+  readonly seq: number;
+  readonly project: string;
+  readonly name: string | null;
+  readonly status: string;
+  /** `collection/id` of what made this row, or null. */
+  readonly owner: string | null;
+  /** Revision of the head at which this row was written last. */
+  readonly rev: number;
+  /** Version of the body's shape. */
+  readonly v: number;
+  readonly body: string;
+}
+
+export type StoreChange =
+  | { readonly op: 'put'; readonly collection: CollectionName; readonly row: StoredRow }
+  | { readonly op: 'delete'; readonly collection: CollectionName; readonly id: string };
+
+/** One atomic write. Numbers grow by one; `epoch` is the head's own, and a store with a higher one refuses. */
+export interface Batch {
+  readonly number: number;
+  readonly epoch: number;
+  readonly changes: readonly StoreChange[];
+}
+
+/**
+ * `full` and `busy`: nothing was written, the same batch may be tried again. `fatal` (a failed sync, a lost epoch,
+ * damage): the head must stop.
+ */
+export type StoreFailure = 'full' | 'busy' | 'fatal';
+
+export class StoreError extends Error {
+  readonly failure: StoreFailure;
+  constructor(failure: StoreFailure, message: string, options?: { cause?: unknown }) {
+    super(message, options);
+    this.name = 'StoreError';
+    this.failure = failure;
+  }
+}
+
+/** A page of rows by descending `seq` (newest first). All filters must match. */
+export interface PageQuery {
+  readonly collection: CollectionName;
+  readonly statuses?: readonly string[];
+  readonly name?: string;
+  readonly owner?: string;
+  /** Only rows with a lower seq (a cursor for "older"). */
+  readonly beforeSeq?: number;
+  /** Only rows with a higher seq; then the order is ascending. */
+  readonly afterSeq?: number;
+  readonly limit: number;
+}
+
+export interface Store {
+  readonly kind: string;
+  /** The highest batch number and epoch that it holds; 0 on an empty store. */
+  last(): Promise<{ batch: number; epoch: number }>;
+  /** All rows of one collection, or those with one of the statuses, by ascending seq. */
+  load(collection: CollectionName, statuses?: readonly string[]): Promise<StoredRow[]>;
+  /** Highest seq ever stored in the collection, 0 when empty. Deleted rows count too. */
+  maxSeq(collection: CollectionName): Promise<number>;
+  /** Resolves when the batch is durable (full sync). A batch number already stored resolves without a write. @throws {StoreError} */
+  commit(batch: Batch): Promise<void>;
+  /** Reads see every batch whose commit has resolved. */
+  page(query: PageQuery): Promise<StoredRow[]>;
+  get(collection: CollectionName, id: string): Promise<StoredRow | null>;
+  /** Waits for the writes under way. */
+  close(): Promise<void>;
+}
+
+/** Files by key (`log/<instance>/<attempt>`). Keys are made of ids only: never of what a user wrote. */
+export interface Blobs {
+  /** Durable when it resolves; replaces what was there, never half. @returns the bytes written. */
+  put(key: string, bytes: AsyncIterable<Uint8Array> | Uint8Array): Promise<number>;
+  /** Bytes from `offset`, at most `limit`. Null when the key does not exist. */
+  read(key: string, offset: number, limit: number): Promise<AsyncIterable<Uint8Array> | null>;
+  size(key: string): Promise<number | null>;
+  /** No error when it does not exist. */
+  delete(key: string): Promise<void>;
+}
+
+/** One open control link. Frames leave in order; a closed link drops them (the next inventory mends it). */
+export interface LinkPort {
+  send(frames: readonly HeadFrame[]): void;
+  close(code: number, reason: string): void;
+}
+
+export interface Logger {
+  info(fields: Record<string, unknown>, message: string): void;
+  warn(fields: Record<string, unknown>, message: string): void;
+  error(fields: Record<string, unknown>, message: string): void;
+}
+
+export interface Ports {
+  readonly clock: Clock;
+  readonly random: Random;
+  readonly store: Store;
+  readonly blobs: Blobs;
+  readonly log: Logger;
+  /** The state can no longer be trusted to be stored: end the process. */
+  readonly fatal: (error: Error) => void;
+}

@@ -1,0 +1,35 @@
+/** Rows to and from the store. Bodies change by pure upcasters from `v` to `v + 1`, listed here. */
+import { type CollectionName, StoreError, type StoredRow } from '../ports.ts';
+import type { RowBase } from './rows.ts';
+
+/** The body version that this code writes, for each collection. */
+const VERSION = 1;
+
+type Upcaster = (body: Record<string, unknown>) => Record<string, unknown>;
+/** `UPCASTERS[collection][v]` brings a body from `v` to `v + 1`. */
+const UPCASTERS: Partial<Record<CollectionName, Record<number, Upcaster>>> = {};
+
+export function encodeRow(row: RowBase): StoredRow {
+  const { id, seq, project, name, status, owner, rev, v: _v, ...body } = row;
+  return { id, seq, project, name, status, owner, rev, v: VERSION, body: JSON.stringify(body) };
+}
+
+/** @throws {StoreError} fatal, when the row is newer than this code or its body is damaged. */
+export function decodeRow<Row extends RowBase>(collection: CollectionName, stored: StoredRow): Row {
+  const { body: text, ...columns } = stored;
+  if (columns.v > VERSION) {
+    throw new StoreError('fatal', `${collection}/${columns.id} has version ${columns.v}; this head knows up to ${VERSION}`);
+  }
+  let body: Record<string, unknown>;
+  try {
+    body = JSON.parse(text) as Record<string, unknown>;
+  } catch (cause) {
+    throw new StoreError('fatal', `${collection}/${columns.id} is damaged`, { cause });
+  }
+  for (let v = columns.v; v < VERSION; v++) {
+    const upcast = UPCASTERS[collection]?.[v];
+    if (!upcast) throw new StoreError('fatal', `${collection}: no way from version ${v} to ${v + 1}`);
+    body = upcast(body);
+  }
+  return Object.freeze({ ...columns, ...body }) as unknown as Row;
+}

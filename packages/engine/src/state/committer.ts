@@ -1,0 +1,96 @@
+/**
+ * Takes sealed changes to the store, one batch at a time, and says which revision is durable.
+ *
+ * - IDLE: nothing is waiting. `add` starts a batch.
+ * - WRITING: one batch is at the store; what comes meanwhile is gathered for the next (group commit).
+ * - STALLED: the store refused for want of space or is busy. The same batch is tried again with back-off, and
+ *   `stalled` tells the services to refuse new writes. The first success leaves it.
+ * - DEAD: the store failed for good. Nothing is accepted; the process is ending.
+ */
+import type { Clock, Store, StoreChange } from '../ports.ts';
+import { StoreError } from '../ports.ts';
+
+/** At most so many changes in one batch, so that one transaction of the database stays short. */
+const BATCH_CHANGES = 5_000;
+const RETRY_MS = { first: 100, most: 2_000 } as const;
+
+export class Committer {
+  readonly #store: Store;
+  readonly #clock: Clock;
+  readonly #onDurable: (rev: number) => void;
+  readonly #onFatal: (error: Error) => void;
+  readonly #queue: { rev: number; changes: StoreChange[] }[] = [];
+  #number: number;
+  #epoch: number;
+  #mode: 'IDLE' | 'WRITING' | 'DEAD' = 'IDLE';
+  /** Why the store refuses, or null. */
+  stalled: string | null = null;
+
+  constructor(options: {
+    store: Store;
+    clock: Clock;
+    batch: number;
+    epoch: number;
+    onDurable: (rev: number) => void;
+    onFatal: (error: Error) => void;
+  }) {
+    this.#store = options.store;
+    this.#clock = options.clock;
+    this.#number = options.batch;
+    this.#epoch = options.epoch;
+    this.#onDurable = options.onDurable;
+    this.#onFatal = options.onFatal;
+  }
+
+  get epoch(): number {
+    return this.#epoch;
+  }
+
+  /** Later batches carry this epoch. */
+  raiseEpoch(epoch: number): void {
+    this.#epoch = Math.max(this.#epoch, epoch);
+  }
+
+  /** Changes of one sealed turn; `rev` becomes durable with them. */
+  add(rev: number, changes: StoreChange[]): void {
+    if (this.#mode === 'DEAD') return;
+    this.#queue.push({ rev, changes });
+    if (this.#mode === 'IDLE') this.#write();
+  }
+
+  #write(): void {
+    const changes: StoreChange[] = [];
+    let rev = 0;
+    while (this.#queue.length > 0 && changes.length < BATCH_CHANGES) {
+      const sealed = this.#queue.shift() as { rev: number; changes: StoreChange[] };
+      rev = sealed.rev;
+      for (const change of sealed.changes) changes.push(change);
+    }
+    if (rev === 0) {
+      this.#mode = 'IDLE';
+      return;
+    }
+    this.#mode = 'WRITING';
+    this.#number += 1;
+    this.#attempt({ number: this.#number, epoch: this.#epoch, changes }, rev, RETRY_MS.first);
+  }
+
+  #attempt(batch: { number: number; epoch: number; changes: StoreChange[] }, rev: number, backOffMs: number): void {
+    this.#store.commit(batch).then(
+      () => {
+        this.stalled = null;
+        this.#onDurable(rev);
+        this.#write();
+      },
+      (error: unknown) => {
+        if (error instanceof StoreError && error.failure !== 'fatal') {
+          this.stalled = error.message;
+          this.#clock.after(backOffMs, () => this.#attempt(batch, rev, Math.min(backOffMs * 2, RETRY_MS.most)));
+          return;
+        }
+        this.#mode = 'DEAD';
+        this.#onFatal(error instanceof Error ? error : new Error(String(error)));
+      },
+    );
+  }
+}

@@ -1,0 +1,142 @@
+/** The rows, one interface per collection. A row is frozen; a change is a new row. */
+import type { InstanceStatus, ReservationStatus, Resources, WorkerStatus } from '@drover/core';
+import type { Offer, Reason } from '@drover/core/wire';
+
+/** What all rows share: the columns of the store, see `StoredRow`. Times are Unix milliseconds. */
+export interface RowBase {
+  readonly id: string;
+  readonly seq: number;
+  readonly project: string;
+  readonly name: string | null;
+  readonly status: string;
+  readonly owner: string | null;
+  readonly rev: number;
+  readonly v: number;
+}
+
+/** What was asked for; never changes. */
+export interface InstanceSpec {
+  readonly command: string | readonly string[];
+  readonly resources: { readonly cpu: number; readonly memoryMiB: number; readonly diskMiB: number; readonly gpus: number };
+  readonly gpuIndices: readonly number[] | null;
+  readonly exclusive: boolean;
+  readonly targetWorker: string | null;
+  readonly labels: Readonly<Record<string, string>>;
+  readonly env: Readonly<Record<string, string>>;
+  readonly venv: string | null;
+  readonly workdir: string | null;
+  readonly priority: number;
+  readonly graceMs: number;
+  readonly logCapMiB: number;
+  /** strict: what is asked is held and enforced. lenient: CPU and memory are recorded only. */
+  readonly accounting: 'strict' | 'lenient';
+}
+
+export interface InstanceRow extends RowBase {
+  readonly status: InstanceStatus;
+  readonly spec: InstanceSpec;
+  readonly submittedBy: string;
+  readonly createdMs: number;
+  readonly sinceMs: number;
+  readonly attempt: number;
+  readonly workerId: string | null;
+  readonly workerHost: string | null;
+  readonly gpuIndices: readonly number[] | null;
+  readonly port: number | null;
+  readonly pid: number | null;
+  readonly assignedMs: number | null;
+  readonly startedMs: number | null;
+  readonly endedMs: number | null;
+  readonly exitCode: number | null;
+  readonly signal: string | null;
+  readonly reason: Reason | null;
+  readonly cancel: { readonly atMs: number; readonly by: string; readonly graceMs: number } | null;
+  /** True when the present attempt holds nothing any more (or never held anything). */
+  readonly released: boolean;
+  readonly log: { readonly available: number; readonly size: number; readonly archived: boolean } | null;
+  /** Set when the record is to go as soon as its processes have gone. */
+  readonly deleting: { readonly atMs: number; readonly by: string } | null;
+}
+
+export interface ReservationRow extends RowBase {
+  readonly status: ReservationStatus;
+  /** Members of one gang are placed together or not at all. */
+  readonly gang: string | null;
+  readonly priority: number;
+  /** What counts against the worker. */
+  readonly resources: Resources;
+  readonly requestedGpuIndices: readonly number[] | null;
+  readonly exclusive: boolean;
+  readonly targetWorker: string | null;
+  readonly workerId: string | null;
+  readonly gpuIndices: readonly number[];
+}
+
+export interface WorkerRow extends RowBase {
+  readonly status: WorkerStatus;
+  readonly offer: Offer | null;
+  readonly bootId: string | null;
+  readonly reason: Reason | null;
+  readonly createdMs: number;
+  readonly sinceMs: number;
+  readonly lastSeenMs: number | null;
+}
+
+/** A worker's identity: the digest of its token. The id is the worker's. */
+export interface IdentityRow extends RowBase {
+  readonly digest: string;
+  readonly createdMs: number;
+}
+
+export interface JoinTokenRow extends RowBase {
+  readonly digest: string;
+  readonly uses: number;
+  readonly used: number;
+  readonly expiresMs: number;
+  readonly createdMs: number;
+}
+
+/** One create call that carried an idempotency key. The id is a digest of project and key. */
+export interface IdempotencyRow extends RowBase {
+  readonly bodyDigest: string;
+  readonly instanceId: string;
+  readonly createdMs: number;
+}
+
+export interface MetaRow extends RowBase {
+  readonly value: string;
+}
+
+export interface EventRow extends RowBase {
+  readonly atMs: number;
+  readonly noun: string;
+  readonly subject: string;
+  readonly type: string;
+  readonly from: string | null;
+  readonly to: string | null;
+  readonly reason: Reason | null;
+  readonly actor: string;
+  readonly cause: string | null;
+}
+
+/** The collections that live in memory, with their rows. */
+export interface Collections {
+  meta: MetaRow;
+  instances: InstanceRow;
+  reservations: ReservationRow;
+  workers: WorkerRow;
+  identities: IdentityRow;
+  joinTokens: JoinTokenRow;
+  idempotency: IdempotencyRow;
+}
+export type Collection = keyof Collections;
+
+export const COLLECTIONS: readonly Collection[] = [
+  'meta',
+  'instances',
+  'reservations',
+  'workers',
+  'identities',
+  'joinTokens',
+  'idempotency',
+];

@@ -1,0 +1,256 @@
+/**
+ * The live state: the only writer of all rows. A transaction is synchronous; it gives one revision, updates the
+ * indexes and wakes whoever watches. At the end of the turn the turn's changes are sealed: first the deciders run
+ * (scheduler, controllers), so that what they decide is stored in the same commit, then all goes to the store.
+ *
+ * Nothing may leave the process before what it has read is durable: replies wait with {@link State.durable}, messages
+ * with {@link State.whenDurable}.
+ */
+import { DroverError } from '@drover/core';
+import type { Actor } from '../actor.ts';
+import type { Clock, Ports, StoreChange } from '../ports.ts';
+import { encodeRow } from './codec.ts';
+import { Committer } from './committer.ts';
+import { type Collection, COLLECTIONS, type Collections, type EventRow, type RowBase } from './rows.ts';
+import { Table } from './table.ts';
+import { type Tables, Transaction } from './transaction.ts';
+
+export interface Change<C extends Collection = Collection> {
+  readonly collection: C;
+  readonly id: string;
+  readonly before: Collections[C] | undefined;
+  readonly after: Collections[C] | undefined;
+}
+
+/** What became durable together. */
+export interface Published {
+  readonly rev: number;
+  readonly changes: readonly Change[];
+  readonly events: readonly EventRow[];
+}
+
+/** A reply does not wait longer than this for a store that refuses. */
+const DURABLE_WAIT_MS = 5_000;
+/** So many of the newest events stay in the store. */
+const EVENTS_KEPT = 200_000;
+
+interface Waiter {
+  readonly rev: number;
+  readonly done: () => void;
+}
+
+export class State {
+  readonly tables: Tables;
+  readonly #clock: Clock;
+  readonly #seqs: Record<Collection | 'events', number>;
+  readonly #committer: Committer;
+  #rev: number;
+  #durableRev: number;
+  #sealing = false;
+  /** The turn's rows by collection/id, as they were when the turn began. */
+  #turn = new Map<string, Change>();
+  #turnEvents: EventRow[] = [];
+  #unpublished: Published[] = [];
+  #waiters: Waiter[] = [];
+  readonly #deciders: (() => boolean)[] = [];
+  readonly #observers: ((change: Change) => void)[] = [];
+  readonly #subscribers = new Set<(published: Published) => void>();
+
+  constructor(
+    ports: Ports,
+    start: { rev: number; batch: number; epoch: number; seqs: Record<Collection | 'events', number> },
+  ) {
+    this.#clock = ports.clock;
+    this.tables = Object.fromEntries(COLLECTIONS.map((name) => [name, new Table()])) as unknown as Tables;
+    this.#rev = start.rev;
+    this.#durableRev = start.rev;
+    this.#seqs = { ...start.seqs };
+    this.#committer = new Committer({
+      store: ports.store,
+      clock: ports.clock,
+      batch: start.batch,
+      epoch: start.epoch,
+      onDurable: (rev) => this.#published(rev),
+      onFatal: ports.fatal,
+    });
+  }
+
+  get rev(): number {
+    return this.#rev;
+  }
+
+  get epoch(): number {
+    return this.#committer.epoch;
+  }
+
+  /** Why the store refuses writes at present, or null. */
+  get stalled(): string | null {
+    return this.#committer.stalled;
+  }
+
+  raiseEpoch(epoch: number): void {
+    this.#committer.raiseEpoch(epoch);
+  }
+
+  /** Puts a row of the store into memory, at start or when an ended instance is needed again. */
+  admit<C extends Collection>(collection: C, row: Collections[C]): void {
+    this.tables[collection].put(row);
+  }
+
+  /** Drops a durable row from memory; the store keeps it. */
+  evict(collection: Collection, id: string): void {
+    this.tables[collection].delete(id);
+  }
+
+  /** @throws {DroverError} STORE_FULL while the store refuses. For writes that a person asks for. */
+  assertWritable(): void {
+    const why = this.#committer.stalled;
+    if (why !== null) throw new DroverError('STORE_FULL', { rule: why });
+  }
+
+  /**
+   * Runs `fn` on an overlay and applies it whole. A throw drops the overlay and passes on.
+   * @returns what `fn` returned.
+   */
+  transact<T>(actor: Actor, fn: (tx: Transaction) => T): T {
+    const seqs = { ...this.#seqs };
+    const tx = new Transaction(this.tables, (collection) => ++seqs[collection]);
+    const value = fn(tx);
+    if (tx.writes.size === 0 && tx.events.length === 0) return value;
+    Object.assign(this.#seqs, seqs);
+    this.#rev += 1;
+    for (const write of tx.writes.values()) {
+      const id = write.op === 'put' ? write.row.id : write.id;
+      const row =
+        write.op === 'put'
+          ? (Object.freeze({ ...write.row, rev: this.#rev, v: 1 }) as unknown as Collections[Collection])
+          : undefined;
+      this.#apply(write.collection, id, row);
+    }
+    for (const event of tx.events) {
+      this.#seqs.events += 1;
+      this.#turnEvents.push({
+        id: String(this.#seqs.events),
+        seq: this.#seqs.events,
+        project: actor.project,
+        name: event.name,
+        status: event.type,
+        owner: `${event.noun}/${event.subject}`,
+        rev: this.#rev,
+        v: 1,
+        atMs: this.#clock.wallMs(),
+        noun: event.noun,
+        subject: event.subject,
+        type: event.type,
+        from: event.from ?? null,
+        to: event.to ?? null,
+        reason: event.reason ?? null,
+        actor: actor.name,
+        cause: actor.requestId ?? null,
+      });
+    }
+    this.#scheduleSeal();
+    return value;
+  }
+
+  #apply(collection: Collection, id: string, row: Collections[Collection] | undefined): void {
+    const table = this.tables[collection] as Table<RowBase>;
+    const key = `${collection}/${id}`;
+    const before = table.get(id) as Collections[Collection] | undefined;
+    if (row) table.put(row);
+    else table.delete(id);
+    table.lastRev = this.#rev;
+    const earlier = this.#turn.get(key);
+    this.#turn.set(key, { collection, id, before: earlier ? earlier.before : before, after: row });
+    const change: Change = { collection, id, before, after: row };
+    for (const observe of this.#observers) observe(change);
+  }
+
+  /** Called within the transaction's turn for each applied change, before it is durable. Must not transact. */
+  onChange(observer: (change: Change) => void): void {
+    this.#observers.push(observer);
+  }
+
+  /** Runs before each seal, again and again until none of them has decided anything. Returns whether it did. */
+  onSeal(decider: () => boolean): void {
+    this.#deciders.push(decider);
+  }
+
+  /** Seals at the end of this turn, so that the deciders run even when no row changed. */
+  wake(): void {
+    this.#scheduleSeal();
+  }
+
+  #scheduleSeal(): void {
+    if (this.#sealing) return;
+    this.#sealing = true;
+    this.#clock.defer(() => this.#seal());
+  }
+
+  #seal(): void {
+    for (let round = 0; round < 100; round++) {
+      let decided = false;
+      for (const decide of this.#deciders) decided = decide() || decided;
+      if (!decided) break;
+    }
+    this.#sealing = false;
+    if (this.#turn.size === 0 && this.#turnEvents.length === 0) return;
+    const changes: StoreChange[] = [];
+    for (const { collection, id, after } of this.#turn.values()) {
+      changes.push(after ? { op: 'put', collection, row: encodeRow(after) } : { op: 'delete', collection, id });
+    }
+    for (const event of this.#turnEvents) {
+      changes.push({ op: 'put', collection: 'events', row: encodeRow(event) });
+      if (event.seq > EVENTS_KEPT) changes.push({ op: 'delete', collection: 'events', id: String(event.seq - EVENTS_KEPT) });
+    }
+    this.#unpublished.push({ rev: this.#rev, changes: [...this.#turn.values()], events: this.#turnEvents });
+    this.#turn = new Map();
+    this.#turnEvents = [];
+    this.#committer.add(this.#rev, changes);
+  }
+
+  #published(rev: number): void {
+    this.#durableRev = rev;
+    const ready = this.#waiters.filter((waiter) => waiter.rev <= rev);
+    if (ready.length > 0) this.#waiters = this.#waiters.filter((waiter) => waiter.rev > rev);
+    for (const waiter of ready) waiter.done();
+    while (this.#unpublished[0] && this.#unpublished[0].rev <= rev) {
+      const published = this.#unpublished.shift() as Published;
+      for (const tell of this.#subscribers) tell(published);
+    }
+  }
+
+  /** Hears everything once it is durable, in order. @returns the way to stop. */
+  subscribe(listener: (published: Published) => void): () => void {
+    this.#subscribers.add(listener);
+    return () => this.#subscribers.delete(listener);
+  }
+
+  /** Calls `fn` when all up to `rev` is durable; at once when it is. In the order of the calls. */
+  whenDurable(rev: number, fn: () => void): void {
+    if (rev <= this.#durableRev) fn();
+    else this.#waiters.push({ rev, done: fn });
+  }
+
+  /**
+   * Resolves when all up to `rev` (default: everything) is durable.
+   * @throws {DroverError} STORE_FULL when the store refuses for longer than a caller should wait. The change may
+   * still become durable later.
+   */
+  durable(rev: number = this.#rev): Promise<void> {
+    if (rev <= this.#durableRev) return Promise.resolve();
+    return new Promise((resolve, reject) => {
+      const timer = this.#clock.after(DURABLE_WAIT_MS, () => {
+        const why = this.#committer.stalled ?? 'it is too slow';
+        reject(new DroverError('STORE_FULL', { rule: why }, { message: `the head cannot confirm its state (${why}); the call may still take effect` }));
+      });
+      this.#waiters.push({
+        rev,
+        done: () => {
+          timer.cancel();
+          resolve();
+        },
+      });
+    });
+  }
+}

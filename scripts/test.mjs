@@ -1,0 +1,74 @@
+// `npm test`: everything, in order, from a fresh clone. Ends with a table, and with a failure when any step failed.
+import { existsSync, readdirSync } from 'node:fs';
+import { join } from 'node:path';
+import { ensure } from './ensure.mjs';
+import { readCounts, root, runStep, seconds, vitestCommand } from './steps.mjs';
+
+ensure();
+
+/** A step has either a command or the reason why it is skipped. */
+const steps = [
+  { name: 'check', command: [process.execPath, 'scripts/check.mjs'], counts: () => readCounts('unit') },
+  vitestStep('e2e', 'test/e2e'),
+  vitestStep('examples', 'test/examples'),
+  existsSync(join(root, 'scripts/conformance.mjs'))
+    ? {
+        name: 'conformance',
+        command: [process.execPath, 'scripts/conformance.mjs', 'pylet'],
+        counts: countsInLastLines,
+      }
+    : { name: 'conformance', skip: 'scripts/conformance.mjs does not exist yet' },
+];
+
+function vitestStep(name, folder) {
+  const path = join(root, folder);
+  const found =
+    existsSync(path) && readdirSync(path, { recursive: true }).some((file) => file.endsWith('.test.ts'));
+  if (!found) return { name, skip: `no tests in ${folder} yet` };
+  return { name, ...vitestCommand(name, [name]), counts: () => readCounts(name) };
+}
+
+/** The conformance runner prints "N passed, N failed, N skipped" (any of them) in its last lines, and a line "SKIP name: reason" per skip. */
+function countsInLastLines(output) {
+  const tail = output.trimEnd().split('\n').slice(-5).join('\n');
+  const count = (word) => Number(new RegExp(`(\\d+) ${word}`).exec(tail)?.[1] ?? 0);
+  const reasons = [...output.matchAll(/^SKIP (.+?): (.+)$/gm)].map(([, name, reason]) => ({ name, reason }));
+  const unexplained = Math.max(0, count('skipped') - reasons.length);
+  const skipped = [
+    ...reasons,
+    ...Array.from({ length: unexplained }, () => ({ name: 'conformance', reason: 'no reason given' })),
+  ];
+  return { passed: count('passed'), failed: count('failed'), skipped };
+}
+
+const rows = [];
+const skips = [];
+for (const step of steps) {
+  if (step.skip) {
+    skips.push({ name: `step ${step.name}`, reason: step.skip });
+    rows.push([step.name, 'skipped', '', '', '', '']);
+    continue;
+  }
+  console.log(`\n===== ${step.name} =====`);
+  const { ok, output, ms } = await runStep(step.command, { echo: true, env: step.env });
+  const counts = step.counts(output);
+  skips.push(...(counts?.skipped ?? []));
+  rows.push([
+    step.name,
+    ok ? 'ok' : 'FAILED',
+    seconds(ms),
+    counts?.passed ?? '?',
+    counts?.failed ?? '?',
+    counts?.skipped.length ?? '?',
+  ]);
+  if (!ok) process.exitCode = 1;
+}
+
+if (skips.length > 0) console.log('\nskipped:');
+for (const { name, reason } of skips) console.log(`  ${name}: ${reason}`);
+console.log('');
+const total = (column) => rows.reduce((sum, row) => sum + (Number(row[column]) || 0), 0);
+const table = [['step', 'result', 'time', 'passed', 'failed', 'skipped'], ...rows];
+table.push(['total', process.exitCode ? 'FAILED' : 'ok', '', total(3), total(4), total(5)]);
+for (const [name, ...cells] of table)
+  console.log(name.padEnd(12) + cells.map((cell) => String(cell).padStart(9)).join(''));
