@@ -12,35 +12,130 @@ interface ErrorEntry {
 export const ERROR_CATALOGUE = {
   INVALID_REQUEST: { status: 400, retry: false, actor: 'user', message: '{field}: {rule}' },
   INVALID_JSON: { status: 400, retry: false, actor: 'user', message: 'the body is not valid JSON: {rule}' },
-  UNSUPPORTED_MEDIA_TYPE: { status: 415, retry: false, actor: 'user', message: 'send the body as application/json' },
+  UNSUPPORTED_MEDIA_TYPE: {
+    status: 415,
+    retry: false,
+    actor: 'user',
+    message: 'send the body as application/json',
+  },
   BODY_TOO_LARGE: { status: 413, retry: false, actor: 'user', message: 'the body exceeds {limit} bytes' },
-  HEADERS_TOO_LARGE: { status: 431, retry: false, actor: 'user', message: 'the request header exceeds its limit' },
-  UNAUTHENTICATED: { status: 401, retry: false, actor: 'user', message: 'a valid token is needed: pass --token or set DROVER_TOKEN' },
+  HEADERS_TOO_LARGE: {
+    status: 431,
+    retry: false,
+    actor: 'user',
+    message: 'the request header exceeds its limit',
+  },
+  UNAUTHENTICATED: {
+    status: 401,
+    retry: false,
+    actor: 'user',
+    message: 'a valid token is needed: pass --token or set DROVER_TOKEN',
+  },
   FORBIDDEN: { status: 403, retry: false, actor: 'user', message: 'this token may not do that' },
-  JOIN_TOKEN_INVALID: { status: 401, retry: false, actor: 'operator', message: 'the join token is unknown, used up or expired: make a new one with "drover join-token create"' },
+  JOIN_TOKEN_INVALID: {
+    status: 401,
+    retry: false,
+    actor: 'operator',
+    message: 'the join token is unknown, used up or expired: make a new one with "drover join-token create"',
+  },
   ROUTE_NOT_FOUND: { status: 404, retry: false, actor: 'user', message: 'there is no {method} {path}' },
-  METHOD_NOT_ALLOWED: { status: 405, retry: false, actor: 'user', message: '{method} is not supported on {path}' },
+  METHOD_NOT_ALLOWED: {
+    status: 405,
+    retry: false,
+    actor: 'user',
+    message: '{method} is not supported on {path}',
+  },
   INSTANCE_NOT_FOUND: { status: 404, retry: false, actor: 'user', message: 'no instance {ref}' },
   WORKER_NOT_FOUND: { status: 404, retry: false, actor: 'user', message: 'no worker {ref}' },
   TOKEN_NOT_FOUND: { status: 404, retry: false, actor: 'user', message: 'no join token {ref}' },
   LOG_NOT_FOUND: { status: 404, retry: false, actor: 'user', message: 'instance {ref} has no log: {rule}' },
-  LOG_UNAVAILABLE: { status: 503, retry: true, actor: 'operator', message: 'the log of instance {ref} is on worker {worker}, which cannot be reached now' },
-  NAME_TAKEN: { status: 409, retry: false, actor: 'user', message: 'the name "{name}" is in use by instance {ref}' },
+  LOG_UNAVAILABLE: {
+    status: 503,
+    retry: true,
+    actor: 'operator',
+    message: 'the log of instance {ref} is on worker {worker}, which cannot be reached now',
+  },
+  NAME_TAKEN: {
+    status: 409,
+    retry: false,
+    actor: 'user',
+    message: 'the name "{name}" is in use by instance {ref}',
+  },
   AMBIGUOUS: { status: 409, retry: false, actor: 'user', message: '"{ref}" matches several: {matches}' },
-  ALREADY_FINAL: { status: 409, retry: false, actor: 'user', message: 'instance {ref} has already ended ({status})' },
-  NOT_UNKNOWN: { status: 409, retry: false, actor: 'user', message: 'instance {ref} is {status}, not UNKNOWN' },
-  TARGET_WORKER_NOT_ONLINE: { status: 409, retry: true, actor: 'user', message: 'target worker {ref} is {status}, not ONLINE' },
-  WORKER_NOT_OFFLINE: { status: 409, retry: false, actor: 'user', message: 'worker {ref} is {status}; only OFFLINE workers can be deleted' },
-  WORKER_IDENTITY_IN_USE: { status: 409, retry: false, actor: 'operator', message: 'another process serves as worker {ref}; it keeps the identity' },
-  IDEMPOTENCY_CONFLICT: { status: 409, retry: false, actor: 'user', message: 'this Idempotency-Key was used with another body ({differs})' },
-  RESYNC: { status: 410, retry: true, actor: 'user', message: 'revision {rev} is too old; list again and follow from there' },
-  TOO_MANY_REQUESTS: { status: 429, retry: true, actor: 'user', message: 'the limit of {limit} {what} is reached' },
-  TIMEOUT: { status: 408, retry: true, actor: 'user', message: '{what} did not happen within {timeoutMs} ms' },
-  STORE_FULL: { status: 503, retry: true, actor: 'operator', message: 'the head cannot write its state ({rule}); nothing was changed' },
+  ALREADY_FINAL: {
+    status: 409,
+    retry: false,
+    actor: 'user',
+    message: 'instance {ref} has already ended ({status})',
+  },
+  NOT_UNKNOWN: {
+    status: 409,
+    retry: false,
+    actor: 'user',
+    message: 'instance {ref} is {status}, not UNKNOWN',
+  },
+  TARGET_WORKER_NOT_ONLINE: {
+    status: 409,
+    retry: true,
+    actor: 'user',
+    message: 'target worker {ref} is {status}, not ONLINE',
+  },
+  WORKER_NOT_OFFLINE: {
+    status: 409,
+    retry: false,
+    actor: 'user',
+    message: 'worker {ref} is {status}; only OFFLINE workers can be deleted',
+  },
+  WORKER_IDENTITY_IN_USE: {
+    status: 409,
+    retry: false,
+    actor: 'operator',
+    message: 'another process serves as worker {ref}; it keeps the identity',
+  },
+  IDEMPOTENCY_CONFLICT: {
+    status: 409,
+    retry: false,
+    actor: 'user',
+    message: 'this Idempotency-Key was used with another body ({differs})',
+  },
+  RESYNC: {
+    status: 410,
+    retry: true,
+    actor: 'user',
+    message: 'revision {rev} is too old; list again and follow from there',
+  },
+  TOO_MANY_REQUESTS: {
+    status: 429,
+    retry: true,
+    actor: 'user',
+    message: 'the limit of {limit} {what} is reached',
+  },
+  TIMEOUT: {
+    status: 408,
+    retry: true,
+    actor: 'user',
+    message: '{what} did not happen within {timeoutMs} ms',
+  },
+  STORE_FULL: {
+    status: 503,
+    retry: true,
+    actor: 'operator',
+    message: 'the head cannot write its state ({rule}); nothing was changed',
+  },
   SHUTTING_DOWN: { status: 503, retry: true, actor: 'operator', message: 'the head is stopping; try again' },
-  HEAD_UNREACHABLE: { status: 503, retry: true, actor: 'operator', message: 'cannot reach the head at {url}: {rule}' },
+  HEAD_UNREACHABLE: {
+    status: 503,
+    retry: true,
+    actor: 'operator',
+    message: 'cannot reach the head at {url}: {rule}',
+  },
   PROTOCOL: { status: 400, retry: false, actor: 'drover', message: 'the peer broke the protocol: {rule}' },
-  INTERNAL: { status: 500, retry: false, actor: 'drover', message: 'an internal error; the log of the head has it under {requestId}' },
+  INTERNAL: {
+    status: 500,
+    retry: false,
+    actor: 'drover',
+    message: 'an internal error; the log of the head has it under {requestId}',
+  },
 } as const satisfies Record<string, ErrorEntry>;
 
 export type ErrorCode = keyof typeof ERROR_CATALOGUE;
@@ -57,7 +152,11 @@ export class DroverError extends Error {
   readonly details: ErrorDetails;
   readonly requestId: string | undefined;
 
-  constructor(code: ErrorCode, details: ErrorDetails = {}, options: { message?: string; requestId?: string; cause?: unknown } = {}) {
+  constructor(
+    code: ErrorCode,
+    details: ErrorDetails = {},
+    options: { message?: string; requestId?: string; cause?: unknown } = {},
+  ) {
     super(options.message ?? fillTemplate(ERROR_CATALOGUE[code].message, details), { cause: options.cause });
     this.name = 'DroverError';
     this.code = code;
@@ -83,12 +182,23 @@ export function isDroverError(value: unknown): value is DroverError {
 
 /** An INVALID_REQUEST for one field. `value` is shortened: an error never carries a whole body back. */
 export function invalid(field: string, rule: string, value?: unknown): DroverError {
-  return new DroverError('INVALID_REQUEST', { field, rule, ...(value === undefined ? {} : { value: shorten(value) }) });
+  return new DroverError('INVALID_REQUEST', {
+    field,
+    rule,
+    ...(value === undefined ? {} : { value: shorten(value) }),
+  });
 }
 
 /** The value as at most 100 characters of JSON. */
 export function shorten(value: unknown): string {
-  const text = typeof value === 'string' ? value : typeof value === 'object' && value !== null ? (Array.isArray(value) ? '[array]' : '[object]') : String(value);
+  const text =
+    typeof value === 'string'
+      ? value
+      : typeof value === 'object' && value !== null
+        ? Array.isArray(value)
+          ? '[array]'
+          : '[object]'
+        : String(value);
   return text.length > 100 ? `${text.slice(0, 97)}...` : text;
 }
 

@@ -5,5 +5,6 @@ export * from './instance.ts';
 export * from './names.ts';
 export * from './reservation.ts';
 export * from './resources.ts';
+export * from './time.ts';
 export * from './transitions.ts';
 export * from './worker.ts';

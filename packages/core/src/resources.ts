@@ -79,7 +79,8 @@ const UNITS: Readonly<Record<string, number>> = {
   kib: 1 / 1024,
 };
 
-export const SIZE_RULE = 'a number with an optional unit KiB, MiB, GiB or TiB (512MiB, 8GiB); no unit means MiB';
+export const SIZE_RULE =
+  'a number with an optional unit KiB, MiB, GiB or TiB (512MiB, 8GiB); no unit means MiB';
 
 /**
  * Reads a size as people write it.

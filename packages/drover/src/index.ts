@@ -1,1 +1,2 @@
-export {};
+/** `drover`: the SDK. */
+export * from '@drover/client';

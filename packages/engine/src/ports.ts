@@ -23,6 +23,8 @@ export interface Random {
   uuid(): string;
   /** At least 160 random bits, URL-safe, with the given prefix. */
   token(prefix: string): string;
+  /** Bytes of standard base64; what is not base64 is skipped. */
+  fromBase64(text: string): Uint8Array;
   /** One-way digest of a secret (SHA-256, hex), for storing and finding it. */
   digest(secret: string): string;
 }

@@ -1,1 +1,1 @@
-export {};
+export { type Head, type HeadOptions, startHead } from './wiring.ts';

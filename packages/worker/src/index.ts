@@ -1,1 +1,2 @@
-export {};
+export { JoinRefused } from './identity.ts';
+export { type RunningWorker, startWorker, type WorkerOptions } from './run.ts';

@@ -1,7 +1,7 @@
 /** The fields that several messages share, each with its bound. A bound is part of the contract: see docs/limits.md. */
 import { z } from 'zod';
-import { NAME_RULE, parseName } from '../names.ts';
 import { isUuid } from '../ids.ts';
+import { NAME_RULE, parseName } from '../names.ts';
 
 /** Limits of what one call may carry. Bytes unless the name says otherwise. */
 export const LIMITS = {
@@ -58,12 +58,20 @@ export const ENV_KEY_RULE = 'letters, digits and _, not starting with a digit, a
 
 export const env = z
   .record(
-    z.string().regex(ENV_KEY, ENV_KEY_RULE).refine((key) => !key.startsWith('DROVER_'), 'the prefix DROVER_ is reserved'),
-    z.string().max(LIMITS.envValueBytes, `at most ${LIMITS.envValueBytes} characters`).refine(noNul, 'no NUL character'),
+    z
+      .string()
+      .regex(ENV_KEY, ENV_KEY_RULE)
+      .refine((key) => !key.startsWith('DROVER_'), 'the prefix DROVER_ is reserved'),
+    z
+      .string()
+      .max(LIMITS.envValueBytes, `at most ${LIMITS.envValueBytes} characters`)
+      .refine(noNul, 'no NUL character'),
   )
   .refine((map) => Object.keys(map).length <= LIMITS.envCount, `at most ${LIMITS.envCount} variables`)
   .refine(
-    (map) => Object.entries(map).reduce((sum, [key, value]) => sum + key.length + value.length, 0) <= LIMITS.envBytes,
+    (map) =>
+      Object.entries(map).reduce((sum, [key, value]) => sum + key.length + value.length, 0) <=
+      LIMITS.envBytes,
     `at most ${LIMITS.envBytes} characters in all`,
   );
 
@@ -71,8 +79,15 @@ export const env = z
 const PRINTABLE = /^[^\u0000-\u001f\u007f]*$/;
 export const labels = z
   .record(
-    z.string().min(1, 'not empty').max(LIMITS.labelKey, `at most ${LIMITS.labelKey} characters`).regex(PRINTABLE, 'no control characters'),
-    z.string().max(LIMITS.labelValue, `at most ${LIMITS.labelValue} characters`).regex(PRINTABLE, 'no control characters'),
+    z
+      .string()
+      .min(1, 'not empty')
+      .max(LIMITS.labelKey, `at most ${LIMITS.labelKey} characters`)
+      .regex(PRINTABLE, 'no control characters'),
+    z
+      .string()
+      .max(LIMITS.labelValue, `at most ${LIMITS.labelValue} characters`)
+      .regex(PRINTABLE, 'no control characters'),
   )
   .refine((map) => Object.keys(map).length <= LIMITS.labelCount, `at most ${LIMITS.labelCount} labels`);
 
@@ -88,7 +103,10 @@ export const cpu = z
   .min(0, 'not negative')
   .max(100_000, 'at most 100000')
   .refine((value) => Math.abs(value * 1000 - Math.round(value * 1000)) < 1e-6, 'at most three decimals');
-export const mebibytes = z.int().min(0, 'not negative').max(2 ** 40, 'at most 2^40');
+export const mebibytes = z
+  .int()
+  .min(0, 'not negative')
+  .max(2 ** 40, 'at most 2^40');
 export const gpuCount = z.int().min(0, 'not negative').max(1024, 'at most 1024');
 export const gpuIndices = z
   .array(z.int().min(0, 'not negative').max(1023, 'at most 1023'))

@@ -1,7 +1,19 @@
 /** `/v1/instances`: what a client sends and gets. */
 import { z } from 'zod';
 import { INSTANCE_STATUSES } from '../instance.ts';
-import { absolutePath, command, cpu, env, gpuCount, gpuIndices, labels, LIMITS, mebibytes, name, uuid } from './fields.ts';
+import {
+  absolutePath,
+  command,
+  cpu,
+  env,
+  gpuCount,
+  gpuIndices,
+  LIMITS,
+  labels,
+  mebibytes,
+  name,
+  uuid,
+} from './fields.ts';
 
 export const resourceRequest = z.strictObject({
   cpu: cpu.default(1),
@@ -94,7 +106,8 @@ export type InstanceView = z.output<typeof instanceView>;
 export const waitFor = z.enum(['running', 'final']);
 export type WaitFor = z.output<typeof waitFor>;
 
-const count = (max: number) => z.coerce.number<string>().int('a whole number').min(0, 'not negative').max(max, `at most ${max}`);
+const count = (max: number) =>
+  z.coerce.number<string>().int('a whole number').min(0, 'not negative').max(max, `at most ${max}`);
 
 export const instanceGetQuery = z.strictObject({
   wait: waitFor.optional(),
@@ -108,11 +121,21 @@ export const instanceListQuery = z.strictObject({
   /** Repeatable. Only statuses that are not final: answered from memory; else from the store. */
   status: oneOrMore(z.enum(INSTANCE_STATUSES)).optional(),
   /** `key=value`, repeatable; all must match. */
-  label: oneOrMore(z.string().regex(/^[^=]+=/, 'key=value').max(320, 'at most 320 characters')).optional(),
+  label: oneOrMore(
+    z
+      .string()
+      .regex(/^[^=]+=/, 'key=value')
+      .max(320, 'at most 320 characters'),
+  ).optional(),
   name: z.string().max(128, 'at most 128 characters').optional(),
   worker: uuid.optional(),
-  cursor: z.string().regex(/^\d{1,16}$/, 'a cursor from an earlier page').optional(),
-  limit: count(LIMITS.pageSize).refine((value) => value >= 1, 'at least 1').default(100),
+  cursor: z
+    .string()
+    .regex(/^\d{1,16}$/, 'a cursor from an earlier page')
+    .optional(),
+  limit: count(LIMITS.pageSize)
+    .refine((value) => value >= 1, 'at least 1')
+    .default(100),
 });
 export type InstanceListQuery = z.output<typeof instanceListQuery>;
 

@@ -15,7 +15,13 @@ export const LINK_MESSAGE_BYTES = 16 * 1024 * 1024;
 /** A log of at most this size rides in the report of its end. */
 export const INLINE_LOG_BYTES = 16 * 1024;
 /** WebSocket close codes (private range). */
-export const LINK_CLOSE = { protocol: 4400, unauthenticated: 4401, identityInUse: 4409, deleted: 4410, stopping: 4503 } as const;
+export const LINK_CLOSE = {
+  protocol: 4400,
+  unauthenticated: 4401,
+  identityInUse: 4409,
+  deleted: 4410,
+  stopping: 4503,
+} as const;
 
 const attemptRef = { instance: uuid, attempt: z.int().min(1) };
 
@@ -99,7 +105,13 @@ export const startOrder = z.object({
 export type StartOrder = z.output<typeof startOrder>;
 
 export const headFrame = z.discriminatedUnion('type', [
-  z.object({ type: z.literal('welcome'), workerId: uuid, pingMs: z.int(), leaseMs: z.int(), sendInventory: z.boolean() }),
+  z.object({
+    type: z.literal('welcome'),
+    workerId: uuid,
+    pingMs: z.int(),
+    leaseMs: z.int(),
+    sendInventory: z.boolean(),
+  }),
   z.object({ type: z.literal('start'), order: startOrder }),
   z.object({ type: z.literal('stop'), ...attemptRef, graceMs: z.int() }),
   /** The end and the log are durable at the head: the record may go. */

@@ -78,7 +78,11 @@ export const workerGetQuery = z.strictObject({
 
 export const joinTokenCreate = z.strictObject({
   /** Seconds until it expires. */
-  ttlS: z.int().min(1, 'at least 1').max(7 * 86_400, 'at most 7 days').default(3600),
+  ttlS: z
+    .int()
+    .min(1, 'at least 1')
+    .max(7 * 86_400, 'at most 7 days')
+    .default(3600),
   /** How many workers may join with it. */
   uses: z.int().min(1, 'at least 1').max(100_000, 'at most 100000').default(1),
 });

@@ -1,5 +1,5 @@
 /** Rows to and from the store. Bodies change by pure upcasters from `v` to `v + 1`, listed here. */
-import { type CollectionName, StoreError, type StoredRow } from '../ports.ts';
+import { type CollectionName, type StoredRow, StoreError } from '../ports.ts';
 import type { RowBase } from './rows.ts';
 
 /** The body version that this code writes, for each collection. */
@@ -18,7 +18,10 @@ export function encodeRow(row: RowBase): StoredRow {
 export function decodeRow<Row extends RowBase>(collection: CollectionName, stored: StoredRow): Row {
   const { body: text, ...columns } = stored;
   if (columns.v > VERSION) {
-    throw new StoreError('fatal', `${collection}/${columns.id} has version ${columns.v}; this head knows up to ${VERSION}`);
+    throw new StoreError(
+      'fatal',
+      `${collection}/${columns.id} has version ${columns.v}; this head knows up to ${VERSION}`,
+    );
   }
   let body: Record<string, unknown>;
   try {

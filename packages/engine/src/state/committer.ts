@@ -75,7 +75,11 @@ export class Committer {
     this.#attempt({ number: this.#number, epoch: this.#epoch, changes }, rev, RETRY_MS.first);
   }
 
-  #attempt(batch: { number: number; epoch: number; changes: StoreChange[] }, rev: number, backOffMs: number): void {
+  #attempt(
+    batch: { number: number; epoch: number; changes: StoreChange[] },
+    rev: number,
+    backOffMs: number,
+  ): void {
     this.#store.commit(batch).then(
       () => {
         this.stalled = null;
@@ -85,7 +89,9 @@ export class Committer {
       (error: unknown) => {
         if (error instanceof StoreError && error.failure !== 'fatal') {
           this.stalled = error.message;
-          this.#clock.after(backOffMs, () => this.#attempt(batch, rev, Math.min(backOffMs * 2, RETRY_MS.most)));
+          this.#clock.after(backOffMs, () =>
+            this.#attempt(batch, rev, Math.min(backOffMs * 2, RETRY_MS.most)),
+          );
           return;
         }
         this.#mode = 'DEAD';

@@ -17,7 +17,12 @@ export interface RowBase {
 /** What was asked for; never changes. */
 export interface InstanceSpec {
   readonly command: string | readonly string[];
-  readonly resources: { readonly cpu: number; readonly memoryMiB: number; readonly diskMiB: number; readonly gpus: number };
+  readonly resources: {
+    readonly cpu: number;
+    readonly memoryMiB: number;
+    readonly diskMiB: number;
+    readonly gpus: number;
+  };
   readonly gpuIndices: readonly number[] | null;
   readonly exclusive: boolean;
   readonly targetWorker: string | null;

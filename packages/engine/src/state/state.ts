@@ -11,7 +11,7 @@ import type { Actor } from '../actor.ts';
 import type { Clock, Ports, StoreChange } from '../ports.ts';
 import { encodeRow } from './codec.ts';
 import { Committer } from './committer.ts';
-import { type Collection, COLLECTIONS, type Collections, type EventRow, type RowBase } from './rows.ts';
+import { COLLECTIONS, type Collection, type Collections, type EventRow, type RowBase } from './rows.ts';
 import { Table } from './table.ts';
 import { type Tables, Transaction } from './transaction.ts';
 
@@ -197,11 +197,14 @@ export class State {
     if (this.#turn.size === 0 && this.#turnEvents.length === 0) return;
     const changes: StoreChange[] = [];
     for (const { collection, id, after } of this.#turn.values()) {
-      changes.push(after ? { op: 'put', collection, row: encodeRow(after) } : { op: 'delete', collection, id });
+      changes.push(
+        after ? { op: 'put', collection, row: encodeRow(after) } : { op: 'delete', collection, id },
+      );
     }
     for (const event of this.#turnEvents) {
       changes.push({ op: 'put', collection: 'events', row: encodeRow(event) });
-      if (event.seq > EVENTS_KEPT) changes.push({ op: 'delete', collection: 'events', id: String(event.seq - EVENTS_KEPT) });
+      if (event.seq > EVENTS_KEPT)
+        changes.push({ op: 'delete', collection: 'events', id: String(event.seq - EVENTS_KEPT) });
     }
     this.#unpublished.push({ rev: this.#rev, changes: [...this.#turn.values()], events: this.#turnEvents });
     this.#turn = new Map();
@@ -242,7 +245,13 @@ export class State {
     return new Promise((resolve, reject) => {
       const timer = this.#clock.after(DURABLE_WAIT_MS, () => {
         const why = this.#committer.stalled ?? 'it is too slow';
-        reject(new DroverError('STORE_FULL', { rule: why }, { message: `the head cannot confirm its state (${why}); the call may still take effect` }));
+        reject(
+          new DroverError(
+            'STORE_FULL',
+            { rule: why },
+            { message: `the head cannot confirm its state (${why}); the call may still take effect` },
+          ),
+        );
       });
       this.#waiters.push({
         rev,

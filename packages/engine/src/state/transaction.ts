@@ -58,9 +58,16 @@ export class Transaction {
 
   /** Rows of this name, this transaction's own writes included; oldest first. */
   named<C extends Collection>(collection: C, project: string, name: string): Collections[C][] {
-    const rows = this.#tables[collection].named(project, name).filter((row) => !this.writes.has(`${collection}/${row.id}`));
+    const rows = this.#tables[collection]
+      .named(project, name)
+      .filter((row) => !this.writes.has(`${collection}/${row.id}`));
     for (const write of this.writes.values()) {
-      if (write.op === 'put' && write.collection === collection && write.row.project === project && write.row.name === name) {
+      if (
+        write.op === 'put' &&
+        write.collection === collection &&
+        write.row.project === project &&
+        write.row.name === name
+      ) {
         rows.push(write.row as unknown as Collections[C]);
       }
     }
@@ -74,7 +81,12 @@ export class Transaction {
       if (now) rows.push(now);
     }
     for (const write of this.writes.values()) {
-      if (write.op === 'put' && write.collection === collection && write.row.owner === owner && !rows.some((row) => row.id === write.row.id)) {
+      if (
+        write.op === 'put' &&
+        write.collection === collection &&
+        write.row.owner === owner &&
+        !rows.some((row) => row.id === write.row.id)
+      ) {
         rows.push(write.row as unknown as Collections[C]);
       }
     }

@@ -111,3 +111,24 @@ export interface Logger {
   warn(fields: Record<string, unknown>, message: string): void;
   error(fields: Record<string, unknown>, message: string): void;
 }
+
+/** A log stream as it is dialled to the head: the extent at the moment of opening, then bytes from `offset`. */
+export interface LogStream {
+  readonly ticket: string;
+  readonly offset: number;
+  readonly available: number;
+  readonly size: number;
+  readonly bytes: AsyncIterable<Uint8Array>;
+}
+
+export interface AgentPorts {
+  readonly clock: Clock;
+  readonly machine: Machine;
+  readonly log: Logger;
+  /** Standard base64. */
+  readonly toBase64: (bytes: Uint8Array) => string;
+  /** Resolves when it is on disk. */
+  readonly remember: (memory: Memory) => Promise<void>;
+  /** Dials a bulk stream of its own and sends until the bytes end. A failure concerns this stream only. */
+  readonly dialLog: (stream: LogStream) => Promise<void>;
+}

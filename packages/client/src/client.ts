@@ -1,0 +1,78 @@
+import { Events } from './services/events.ts';
+import { Head } from './services/head.ts';
+import { Instances } from './services/instances.ts';
+import { JoinTokens } from './services/join-tokens.ts';
+import { Workers } from './services/workers.ts';
+import { linkSignals } from './transport/signals.ts';
+import { parseTarget } from './transport/target.ts';
+import { Transport } from './transport/transport.ts';
+
+/** Everything is optional; an environment without a process (a browser) needs `url`. */
+export interface ClientOptions {
+  /** Address of the head. Default: `DROVER_HEAD`, else `http://127.0.0.1:3768`. User info in it is the token. */
+  readonly url?: string | undefined;
+  /** Default: the URL's user info, else `DROVER_TOKEN`. */
+  readonly token?: string | undefined;
+  /** Used instead of the global `fetch`. */
+  readonly fetch?: typeof globalThis.fetch | undefined;
+  /** Ends every call of this client. */
+  readonly signal?: AbortSignal | undefined;
+  /** How long an unreachable or busy head is tried again, in milliseconds. Default 30000; 0: never. */
+  readonly retryMs?: number | undefined;
+  /** Longest wait for a reply that the head does not hold on purpose, in milliseconds. Default 30000. */
+  readonly replyMs?: number | undefined;
+}
+
+/** The address at which a head listens when nothing else is said. */
+export const DEFAULT_HEAD_URL = 'http://127.0.0.1:3768';
+
+/**
+ * The way to one head: a service object for each noun. Holds nothing open between calls, so a program that never
+ * calls {@link Client.close} ends by itself. All methods throw `DroverError`; recognise it by its `code`.
+ */
+export class Client {
+  /** Address of the head, without the token. */
+  readonly url: string;
+  readonly instances: Instances;
+  readonly workers: Workers;
+  readonly joinTokens: JoinTokens;
+  readonly head: Head;
+  readonly events: Events;
+  readonly #closing = new AbortController();
+
+  /** Sends nothing. @throws {DroverError} INVALID_REQUEST for a bad address or token. */
+  constructor(options: ClientOptions = {}) {
+    const env = globalThis.process?.env ?? {};
+    const target = parseTarget(options.url || env.DROVER_HEAD || DEFAULT_HEAD_URL, options.token);
+    const given = options.fetch;
+    const transport = new Transport({
+      target: { url: target.url, token: target.token ?? (env.DROVER_TOKEN || undefined) },
+      // Looked up at each call and called bare: browsers refuse a fetch with another `this`.
+      fetch: (input, init) => (given === undefined ? globalThis.fetch(input, init) : given(input, init)),
+      signal: linkSignals([options.signal, this.#closing.signal]).signal,
+      retryMs: options.retryMs ?? 30_000,
+      replyMs: options.replyMs ?? 30_000,
+    });
+    this.url = target.url;
+    this.instances = new Instances(transport);
+    this.workers = new Workers(transport);
+    this.joinTokens = new JoinTokens(transport);
+    this.head = new Head(transport);
+    this.events = new Events(transport);
+  }
+
+  /**
+   * A client that has spoken with its head once: address and token are right.
+   * @throws {DroverError} HEAD_UNREACHABLE, UNAUTHENTICATED
+   */
+  static async connect(options: ClientOptions = {}): Promise<Client> {
+    const client = new Client(options);
+    await client.head.get();
+    return client;
+  }
+
+  /** Ends the calls under way (they throw an AbortError) and refuses new ones. Never needed for the program to end. */
+  close(): void {
+    this.#closing.abort(new DOMException('the client is closed', 'AbortError'));
+  }
+}

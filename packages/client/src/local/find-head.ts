@@ -1,0 +1,163 @@
+/** Finds the head that a person means, on Node: environment, configuration file, a head of this user on this machine. */
+import { readFile } from 'node:fs/promises';
+import { homedir } from 'node:os';
+import { isAbsolute, join } from 'node:path';
+import { invalid } from '@drover/core';
+import { parse } from 'smol-toml';
+import { DEFAULT_HEAD_URL } from '../client.ts';
+import { parseTarget } from '../transport/target.ts';
+
+/** Where the head was found; `new Client(found)` opens it. */
+export interface FoundHead {
+  readonly url: string;
+  readonly token: string | undefined;
+  readonly source: 'option' | 'environment' | 'context' | 'local' | 'default';
+  /** The context's name, where one was chosen. */
+  readonly context: string | undefined;
+}
+
+/** What a caller knows already; all of it comes before what is found. */
+export interface FindHeadOptions {
+  readonly url?: string | undefined;
+  readonly token?: string | undefined;
+  /** A context of the configuration file, instead of its current one and of the environment's head. */
+  readonly context?: string | undefined;
+  /** Taken when nothing is found. Default {@link DEFAULT_HEAD_URL}. */
+  readonly fallbackUrl?: string | undefined;
+  /** Default: the environment of this process. */
+  readonly env?: Readonly<Record<string, string | undefined>> | undefined;
+}
+
+/**
+ * In this order: the option; `DROVER_HEAD`; the context chosen in `~/.config/drover/config.toml`; a head of this user
+ * on this machine that lives; the fallback. `DROVER_TOKEN` goes before tokens from files.
+ * @throws {DroverError} INVALID_REQUEST for a configuration file that cannot be used, with its path
+ */
+export async function findHead(options: FindHeadOptions = {}): Promise<FoundHead> {
+  const env = options.env ?? process.env;
+  const token = options.token ?? (env.DROVER_TOKEN || undefined);
+  const local = await readLocalHead(env);
+  const given = options.url || (options.context === undefined ? env.DROVER_HEAD : undefined);
+  if (given) {
+    const source = options.url ? 'option' : 'environment';
+    const target = parseTarget(given, options.token);
+    const fromFile = local?.url === target.url ? local.token : undefined;
+    return { url: target.url, token: target.token ?? token ?? fromFile, source, context: undefined };
+  }
+  const context = await readContext(env, options.context);
+  if (context !== null) return { ...context, token: token ?? context.token, source: 'context' };
+  if (local?.alive)
+    return { url: local.url, token: token ?? local.token, source: 'local', context: undefined };
+  return { url: options.fallbackUrl ?? DEFAULT_HEAD_URL, token, source: 'default', context: undefined };
+}
+
+/** The folder of this user's own head: `DROVER_STATE`, else `drover/head` below the XDG state folder. */
+export function defaultStateDir(env: Readonly<Record<string, string | undefined>> = process.env): string {
+  if (env.DROVER_STATE) return env.DROVER_STATE;
+  return join(env.XDG_STATE_HOME || join(env.HOME || homedir(), '.local/state'), 'drover/head');
+}
+
+/** The configuration file of this user; it need not exist. */
+export function configPath(env: Readonly<Record<string, string | undefined>> = process.env): string {
+  return join(env.XDG_CONFIG_HOME || join(env.HOME || homedir(), '.config'), 'drover/config.toml');
+}
+
+interface LocalHeadFile {
+  readonly url: string;
+  readonly token: string | undefined;
+  readonly alive: boolean;
+}
+
+async function readLocalHead(
+  env: Readonly<Record<string, string | undefined>>,
+): Promise<LocalHeadFile | null> {
+  const state = defaultStateDir(env);
+  const text = await readIfThere(join(state, 'head.json'));
+  if (text === null) return null;
+  const { url, pid, tokenFile } = readObject(text);
+  if (typeof url !== 'string' || !URL.canParse(url)) return null;
+  const path = typeof tokenFile === 'string' ? tokenFile : 'admin.token';
+  const token = (await readIfThere(isAbsolute(path) ? path : join(state, path)))?.trim();
+  return {
+    url: parseTarget(url).url,
+    token: token || undefined,
+    alive: typeof pid === 'number' && isAlive(pid),
+  };
+}
+
+type Context = Pick<FoundHead, 'url' | 'token' | 'context'>;
+
+async function readContext(
+  env: Readonly<Record<string, string | undefined>>,
+  wanted: string | undefined,
+): Promise<Context | null> {
+  const path = configPath(env);
+  const text = await readIfThere(path);
+  if (text === null) {
+    if (wanted !== undefined) throw invalid('context', `no context "${wanted}": there is no ${path}`);
+    return null;
+  }
+  const { current, contexts } = parseConfig(text, path);
+  const name = wanted ?? current;
+  if (name === undefined || name === '') return null;
+  if (typeof name !== 'string') throw invalid('current', `the name of a context in ${path}`, name);
+  const context = asObject(asObject(contexts)[name]);
+  const { url, token, tokenFile } = context;
+  if (typeof url !== 'string') throw invalid(`contexts.${name}.url`, `needed in ${path}`);
+  if (tokenFile !== undefined && typeof tokenFile !== 'string') {
+    throw invalid(`contexts.${name}.tokenFile`, `the path of a file in ${path}`, tokenFile);
+  }
+  if (token !== undefined && typeof token !== 'string')
+    throw invalid(`contexts.${name}.token`, `a string in ${path}`);
+  const fromFile = tokenFile === undefined ? undefined : await readTokenFile(tokenFile, path, name);
+  const target = parseTarget(url, token ?? fromFile);
+  return { ...target, context: name };
+}
+
+async function readTokenFile(tokenFile: string, configFile: string, context: string): Promise<string> {
+  const expanded = tokenFile.startsWith('~/') ? join(homedir(), tokenFile.slice(2)) : tokenFile;
+  const path = isAbsolute(expanded) ? expanded : join(configFile, '..', expanded);
+  const text = await readIfThere(path);
+  if (text === null) throw invalid(`contexts.${context}.tokenFile`, `there is no ${path}`);
+  return text.trim();
+}
+
+function parseConfig(text: string, path: string): Record<string, unknown> {
+  try {
+    return parse(text);
+  } catch (error) {
+    const [first] = String(error instanceof Error ? error.message : error).split('\n');
+    throw invalid(path, `not valid TOML: ${first}`);
+  }
+}
+
+async function readIfThere(path: string): Promise<string | null> {
+  try {
+    return await readFile(path, 'utf8');
+  } catch (error) {
+    const { code } = error as NodeJS.ErrnoException;
+    if (code === 'ENOENT' || code === 'ENOTDIR' || code === 'EACCES') return null;
+    throw error;
+  }
+}
+
+function readObject(text: string): Record<string, unknown> {
+  try {
+    return asObject(JSON.parse(text));
+  } catch {
+    return {};
+  }
+}
+
+const asObject = (value: unknown): Record<string, unknown> =>
+  typeof value === 'object' && value !== null ? (value as Record<string, unknown>) : {};
+
+/** EPERM: it lives and belongs to another user. */
+function isAlive(pid: number): boolean {
+  try {
+    process.kill(pid, 0);
+    return true;
+  } catch (error) {
+    return (error as NodeJS.ErrnoException).code === 'EPERM';
+  }
+}

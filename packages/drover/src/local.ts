@@ -1,0 +1,2 @@
+/** `drover/local`: a herd on this machine. Node only. */
+export * from '@drover/client/local';

@@ -1,0 +1,75 @@
+/** `drover worker`: one worker in the foreground, until a signal. */
+import { mkdirSync } from 'node:fs';
+import { fileURLToPath } from 'node:url';
+import { startWorker } from '@drover/worker';
+import { acquireLock, detectCapacity, detectGpus, detectHost, parseGpuFlag, protectFromOutOfMemory } from '@drover/worker/os';
+import { makeProcessLog } from './process-log.ts';
+import { untilSignal } from './signals.ts';
+import { VERSION } from './version.ts';
+
+export interface WorkerFlags {
+  readonly state: string;
+  readonly head: string;
+  readonly joinToken: string | null;
+  readonly name: string | null;
+  /** Address under which instances are reached. */
+  readonly advertise: string | null;
+  /** Each overrides what was found on the machine. */
+  readonly cpus: number | null;
+  readonly memoryMiB: number | null;
+  readonly diskMiB: number | null;
+  readonly gpus: string | null;
+  readonly ports: number | null;
+  readonly overcommitCpu: number;
+  readonly overcommitMemory: number;
+  readonly cleanEnv: boolean;
+  readonly logLevel: string;
+  /** Called once, when the head shows this worker ONLINE. */
+  readonly onReady: (ready: { workerId: string; pid: number }) => void;
+}
+
+/** @returns the exit code, when the worker has ended. @throws {JoinRefused} */
+export async function runWorker(flags: WorkerFlags): Promise<number> {
+  mkdirSync(flags.state, { recursive: true, mode: 0o700 });
+  const lock = acquireLock(flags.state);
+  const log = makeProcessLog('worker', flags.logLevel);
+  protectFromOutOfMemory();
+  const found = detectCapacity(flags.state);
+  const { host, hostname } = detectHost();
+  const gpus = flags.gpus === null ? await detectGpus(log) : parseGpuFlag(flags.gpus);
+  const physical = {
+    cpu: flags.cpus ?? found.cpu,
+    memoryMiB: flags.memoryMiB ?? found.memoryMiB,
+    diskMiB: flags.diskMiB ?? found.diskMiB,
+    ports: flags.ports ?? found.ports,
+    gpus: gpus.length,
+  };
+  const schedulable = {
+    ...physical,
+    cpu: Math.round(physical.cpu * flags.overcommitCpu * 1000) / 1000,
+    memoryMiB: Math.floor(physical.memoryMiB * flags.overcommitMemory),
+  };
+  let refused: string | null = null;
+  const stop = untilSignal();
+  const worker = await startWorker({
+    stateDir: flags.state,
+    headUrl: flags.head,
+    joinToken: flags.joinToken,
+    name: flags.name,
+    offer: { host: flags.advertise ?? host, hostname, physical, schedulable, gpus, version: VERSION },
+    shimPath: fileURLToPath(new URL('./shim.sh', import.meta.url)),
+    cleanEnv: flags.cleanEnv,
+    log,
+    onRefused(reason) {
+      refused = reason;
+      log.error({ reason }, 'the head refuses this worker; its instances are left as they are');
+      process.kill(process.pid, 'SIGTERM');
+    },
+  });
+  worker.online.then(() => flags.onReady({ workerId: worker.workerId, pid: process.pid })).catch((err: unknown) => log.error({ err }, 'could not say that this worker is online'));
+  await stop;
+  log.info({}, 'stopping; instances go on');
+  await worker.close();
+  lock.release();
+  return refused === null ? 0 : 4;
+}

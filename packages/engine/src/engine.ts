@@ -1,0 +1,282 @@
+/** The control plane, put together. Everything that the head's routes call is a service here. */
+import { type InstanceStatus, isFinal, isoStamp } from '@drover/core';
+import type { Explanation, HeadView, InstanceView, Reason, WorkerView } from '@drover/core/wire';
+import { type Actor, DEFAULT_PROJECT, SYSTEM } from './actor.ts';
+import { EventService } from './events/service.ts';
+import { dispatchController } from './instances/dispatch.ts';
+import { InstancesByWorker } from './instances/index-by-worker.ts';
+import { applyPlacements } from './instances/place.ts';
+import { InstanceReads } from './instances/reads.ts';
+import { reasoner } from './instances/reasons.ts';
+import { cleanupController, startEviction } from './instances/retention.ts';
+import { InstanceService } from './instances/service.ts';
+import { viewInstance } from './instances/view.ts';
+import { JoinTokenService } from './join-tokens/service.ts';
+import { archiveController } from './logs/archive.ts';
+import { LogService } from './logs/service.ts';
+import { Streams } from './logs/streams.ts';
+import type { LinkPort, Ports } from './ports.ts';
+import { Reconciler } from './reconcile/reconciler.ts';
+import { Scheduler } from './scheduler/scheduler.ts';
+import { decodeRow } from './state/codec.ts';
+import {
+  COLLECTIONS,
+  type Collection,
+  type Collections,
+  type InstanceRow,
+  type MetaRow,
+  type WorkerRow,
+} from './state/rows.ts';
+import { State } from './state/state.ts';
+import { Links } from './workers/links.ts';
+import { startLiveness, type Timing } from './workers/liveness.ts';
+import { WorkerService } from './workers/service.ts';
+import { type SessionContext, WorkerSession } from './workers/session.ts';
+import { viewWorker } from './workers/view.ts';
+
+export interface EngineOptions {
+  readonly version: string;
+  readonly timing?: Partial<Timing>;
+}
+
+const TIMING: Timing = { pingMs: 2_000, leaseMs: 10_000, offlineMs: 45_000 };
+const NOT_FINAL: readonly InstanceStatus[] = ['PENDING', 'ASSIGNED', 'RUNNING', 'UNKNOWN'];
+
+export class Engine {
+  readonly state: State;
+  readonly herd: string;
+  readonly instances: InstanceService;
+  readonly reads: InstanceReads;
+  readonly workers: WorkerService;
+  readonly joinTokens: JoinTokenService;
+  readonly logs: LogService;
+  readonly events: EventService;
+  readonly streams: Streams;
+  readonly scheduler: Scheduler;
+  readonly links: Links;
+  readonly #ports: Ports;
+  readonly #session: SessionContext;
+  readonly #startedMs: number;
+  readonly #version: string;
+
+  private constructor(
+    ports: Ports,
+    state: State,
+    herd: string,
+    options: EngineOptions,
+    loaded: readonly InstanceRow[],
+  ) {
+    const timing = { ...TIMING, ...options.timing };
+    this.#ports = ports;
+    this.#version = options.version;
+    this.#startedMs = ports.clock.wallMs();
+    this.state = state;
+    this.herd = herd;
+    this.links = new Links(state, ports.clock);
+    this.streams = new Streams(ports.clock, ports.random);
+    this.reads = new InstanceReads(state, ports);
+    this.instances = new InstanceService(state, ports);
+    this.joinTokens = new JoinTokenService(state, ports);
+    this.events = new EventService(state, ports);
+    this.logs = new LogService(ports, this.reads, this.links, this.streams);
+    const byWorker = new InstancesByWorker(state);
+    for (const row of loaded) byWorker.admit(row);
+    this.workers = new WorkerService(state, ports, this.links, byWorker);
+    this.scheduler = new Scheduler(state, (placements) => applyPlacements(state, ports.clock, placements));
+    this.scheduler.load();
+    const dispatch = dispatchController(state, this.links);
+    const archive = archiveController(state, ports, this.links, this.streams);
+    const reconciler = new Reconciler(state, ports.clock, ports.log, [
+      cleanupController(state, ports),
+      dispatch,
+      archive,
+    ]);
+    this.#session = {
+      state,
+      ports,
+      links: this.links,
+      byWorker,
+      herd,
+      timing,
+      outrun: (epoch) => this.#outrun(epoch),
+      poke: (ids) => {
+        for (const id of ids) {
+          reconciler.poke(dispatch, id);
+          reconciler.poke(archive, id);
+        }
+      },
+    };
+    startLiveness(state, ports.clock, ports.log, this.links, byWorker, timing);
+    startEviction(state, ports);
+    reconciler.start();
+  }
+
+  /** Loads what the store holds and takes over with the next epoch; durable before it resolves. @throws {StoreError} */
+  static async start(ports: Ports, options: EngineOptions): Promise<Engine> {
+    const { store } = ports;
+    const last = await store.last();
+    const loaded = new Map<Collection, Collections[Collection][]>();
+    for (const name of COLLECTIONS) {
+      const stored = name === 'instances' ? await loadInstances(ports) : await store.load(name);
+      loaded.set(
+        name,
+        stored.map((row) => decodeRow<Collections[Collection]>(name, row)),
+      );
+    }
+    const seqs = {} as Record<Collection | 'events', number>;
+    for (const name of [...COLLECTIONS, 'events'] as const) seqs[name] = await store.maxSeq(name);
+    const rows = [...loaded.values()].flat();
+    const meta = new Map((loaded.get('meta') as MetaRow[]).map((row) => [row.id, row.value]));
+    const rev = Math.max(
+      Number(meta.get('rev') ?? 0),
+      ...rows.map((row) => row.rev),
+      await newestEventRev(ports),
+    );
+    const state = new State(ports, { rev, batch: last.batch, epoch: last.epoch + 1, seqs });
+    for (const [name, each] of loaded) for (const row of each) state.admit(name, row);
+    const herd = meta.get('herd') ?? ports.random.uuid();
+    state.transact(SYSTEM, (tx) => {
+      putMeta(tx.get('meta', 'herd'), 'herd', herd);
+      putMeta(tx.get('meta', 'epoch'), 'epoch', String(last.epoch + 1));
+      function putMeta(before: MetaRow | undefined, id: string, value: string): void {
+        tx.put('meta', {
+          ...before,
+          id,
+          project: DEFAULT_PROJECT,
+          name: null,
+          status: 'SET',
+          owner: null,
+          value,
+        });
+      }
+      const now = ports.clock.wallMs();
+      for (const worker of state.tables.workers.all()) {
+        if (worker.status !== 'ONLINE') continue;
+        const reason = { code: 'HEAD_RESTARTED', message: 'the head has started and not yet heard of it' };
+        tx.put('workers', { ...worker, status: 'SUSPECT', reason, sinceMs: now });
+      }
+    });
+    const engine = new Engine(ports, state, herd, options, (loaded.get('instances') ?? []) as InstanceRow[]);
+    await state.durable();
+    return engine;
+  }
+
+  /** A worker has seen a higher epoch than ours: this state is from before it. Orders must not look older than they are. */
+  #outrun(epoch: number): void {
+    if (epoch <= this.state.epoch) return;
+    this.#ports.log.warn(
+      { seen: epoch, ours: this.state.epoch },
+      'a worker has seen a later epoch: this state is an older copy; nothing is stopped because of it',
+    );
+    this.state.raiseEpoch(epoch + 1);
+    this.state.transact(SYSTEM, (tx) => {
+      const row = tx.get('meta', 'epoch');
+      if (row) tx.put('meta', { ...row, value: String(epoch + 1) });
+    });
+  }
+
+  /** A worker's link has opened; its messages go to what is returned. */
+  openSession(workerId: string, port: LinkPort): WorkerSession {
+    return new WorkerSession(this.#session, workerId, port);
+  }
+
+  viewInstances(rows: readonly InstanceRow[]): InstanceView[] {
+    const reason = reasoner(this.state, this.scheduler);
+    return rows.map((row) => viewInstance(row, reason(row)));
+  }
+
+  viewInstance(row: InstanceRow): InstanceView {
+    const reason: Reason | null = isFinal(row.status)
+      ? row.reason
+      : reasoner(this.state, this.scheduler)(row);
+    return viewInstance(row, reason);
+  }
+
+  viewWorker(row: WorkerRow): WorkerView {
+    return viewWorker(
+      row,
+      this.scheduler.ledger,
+      this.links,
+      this.#ports.clock.wallMs(),
+      this.#ports.clock.monoMs(),
+    );
+  }
+
+  /** Why it is as it is, and what happens next. */
+  explain(row: InstanceRow): Explanation {
+    const view = this.viewInstance(row);
+    const reservation = this.state.tables.reservations.ownedBy(`instances/${row.id}`)[0];
+    const waiting = row.status === 'PENDING' && reservation ? this.scheduler.explain(reservation) : null;
+    return {
+      id: row.id,
+      status: view.displayStatus,
+      reason: waiting?.summary ?? view.reason,
+      since: view.since,
+      position: waiting?.position ?? null,
+      neverFits: waiting?.neverFits ?? false,
+      workers: waiting?.workers ?? [],
+      nextStep: nextStep(row, waiting?.neverFits ?? false),
+    };
+  }
+
+  async viewHead(): Promise<HeadView> {
+    const message = this.state.stalled;
+    return {
+      herd: this.herd,
+      epoch: this.state.epoch,
+      version: this.#version,
+      rev: this.state.rev,
+      startedAt: isoStamp(this.#startedMs),
+      store: { kind: this.#ports.store.kind, status: message === null ? 'ok' : 'stalled', message },
+      refusedFrames: this.links.refusedFrames,
+    };
+  }
+
+  /** Every instance of the project, or those of one status, that can be deleted: ids. */
+  async idsOf(actor: Actor, status: InstanceStatus | undefined): Promise<string[]> {
+    const ids: string[] = [];
+    let cursor: string | undefined;
+    do {
+      const page = await this.reads.list(actor, {
+        limit: 1000,
+        ...(status && { status }),
+        ...(cursor && { cursor }),
+      });
+      for (const row of page.rows) {
+        ids.push(row.id);
+        if (!this.state.tables.instances.get(row.id)) this.state.admit('instances', row);
+      }
+      cursor = page.nextCursor ?? undefined;
+    } while (cursor !== undefined);
+    return ids;
+  }
+}
+
+/** The live ones, and those that ended with something still to do. */
+async function loadInstances(ports: Ports) {
+  const live = await ports.store.load('instances', NOT_FINAL);
+  const recent = await ports.store.page({
+    collection: 'instances',
+    statuses: ['COMPLETED', 'FAILED', 'CANCELLED'],
+    limit: 20_000,
+  });
+  return [...recent.reverse(), ...live].sort((a, b) => a.seq - b.seq);
+}
+
+async function newestEventRev(ports: Ports): Promise<number> {
+  const newest = await ports.store.page({ collection: 'events', limit: 1 });
+  return newest[0]?.rev ?? 0;
+}
+
+function nextStep(row: InstanceRow, neverFits: boolean): string {
+  if (isFinal(row.status)) return 'nothing: it has ended';
+  if (row.cancel) return 'it ends when its last process has gone';
+  if (neverFits) return 'ask for less, or add a worker that is large enough';
+  const steps: Record<string, string> = {
+    PENDING: 'it is placed as soon as it fits',
+    ASSIGNED: 'its worker starts it',
+    RUNNING: 'it runs until it ends or is cancelled',
+    UNKNOWN: 'it goes on when its worker returns; "drover instance forget" gives it up',
+  };
+  return steps[row.status] ?? '';
+}

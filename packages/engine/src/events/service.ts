@@ -1,0 +1,67 @@
+/** The stream of events, resumable by revision. */
+import { DroverError } from '@drover/core';
+import type { EventView } from '@drover/core/wire';
+import type { Actor } from '../actor.ts';
+import type { Ports } from '../ports.ts';
+import { decodeRow } from '../state/codec.ts';
+import type { EventRow } from '../state/rows.ts';
+import type { State } from '../state/state.ts';
+import { viewEvent } from './view.ts';
+
+export interface EventFilter {
+  readonly noun?: string | undefined;
+  readonly id?: string | undefined;
+}
+
+/** So many of the newest events are kept in memory for watchers that come back. */
+const REMEMBERED = 5_000;
+
+export class EventService {
+  readonly #state: State;
+  readonly #ports: Ports;
+  #recent: EventRow[] = [];
+  /** Everything after this revision is remembered. */
+  #since: number;
+
+  constructor(state: State, ports: Ports) {
+    this.#state = state;
+    this.#ports = ports;
+    this.#since = state.rev;
+    state.subscribe(({ events }) => {
+      this.#recent.push(...events);
+      if (this.#recent.length <= REMEMBERED * 2) return;
+      this.#recent = this.#recent.slice(-REMEMBERED);
+      this.#since = this.#recent[0]?.rev ?? this.#since;
+    });
+  }
+
+  /**
+   * Calls `deliver` for each event after revision `after` (default: from now on), then for each that comes.
+   * @returns the way to stop. @throws {DroverError} RESYNC when `after` is too old to be complete
+   */
+  follow(
+    actor: Actor,
+    after: number | undefined,
+    filter: EventFilter,
+    deliver: (event: EventView) => void,
+  ): () => void {
+    const matches = (row: EventRow): boolean =>
+      row.project === actor.project &&
+      (filter.noun === undefined || row.noun === filter.noun) &&
+      (filter.id === undefined || row.subject === filter.id);
+    if (after !== undefined) {
+      if (after < this.#since) throw new DroverError('RESYNC', { rev: after });
+      for (const row of this.#recent) if (row.rev > after && matches(row)) deliver(viewEvent(row));
+    }
+    return this.#state.subscribe(({ events }) => {
+      for (const row of events) if (matches(row)) deliver(viewEvent(row));
+    });
+  }
+
+  /** The history of one thing, oldest first, at most `limit` of the newest. */
+  async history(noun: string, id: string, limit: number): Promise<EventView[]> {
+    await this.#state.durable();
+    const rows = await this.#ports.store.page({ collection: 'events', owner: `${noun}/${id}`, limit });
+    return rows.map((row) => viewEvent(decodeRow<EventRow>('events', row))).reverse();
+  }
+}

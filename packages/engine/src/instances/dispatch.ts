@@ -1,0 +1,54 @@
+/** Controller: each instance's worker has been told what is wanted of it, once per link. */
+import { isFinal } from '@drover/core';
+import type { StartOrder } from '@drover/core/wire';
+import type { Controller } from '../reconcile/reconciler.ts';
+import type { InstanceRow } from '../state/rows.ts';
+import type { State } from '../state/state.ts';
+import type { Links } from '../workers/links.ts';
+
+export function dispatchController(state: State, links: Links): Controller {
+  return {
+    name: 'dispatch',
+    watches: (change) => (change.collection === 'instances' && change.after ? [change.id] : []),
+    *all() {
+      for (const row of state.tables.instances.all()) yield row.id;
+    },
+    reconcile(id) {
+      const row = state.tables.instances.get(id);
+      const link = row?.workerId ? links.get(row.workerId) : undefined;
+      if (!row || !link?.settled || row.attempt === 0) return undefined;
+      const ref = { instance: row.id, attempt: row.attempt };
+      const tag = `${row.id}/${row.attempt}`;
+      if (isFinal(row.status)) {
+        if (row.released && row.log?.archived) links.tell(link, `forget/${tag}`, { type: 'forget', ...ref });
+      } else if (row.cancel) {
+        links.tell(link, `stop/${tag}/${row.cancel.graceMs}`, {
+          type: 'stop',
+          ...ref,
+          graceMs: row.cancel.graceMs,
+        });
+      } else if (row.status === 'ASSIGNED') {
+        links.tell(link, `start/${tag}`, { type: 'start', order: orderOf(row) });
+      }
+      return undefined;
+    },
+  };
+}
+
+function orderOf(row: InstanceRow): StartOrder {
+  const { spec } = row;
+  return {
+    instance: row.id,
+    attempt: row.attempt,
+    name: row.name,
+    command: typeof spec.command === 'string' ? spec.command : [...spec.command],
+    env: { ...spec.env },
+    venv: spec.venv,
+    workdir: spec.workdir,
+    gpuIndices: [...(row.gpuIndices ?? [])],
+    cpu: spec.resources.cpu,
+    memoryMiB: spec.accounting === 'lenient' ? 0 : spec.resources.memoryMiB,
+    graceMs: spec.graceMs,
+    logCapBytes: spec.logCapMiB * 1024 * 1024,
+  };
+}

@@ -1,0 +1,214 @@
+/**
+ * Everything that is read of instances. What is returned has become durable before. Live ones are answered by memory,
+ * lists that can reach ended ones by the store alone.
+ */
+import { DroverError, type InstanceStatus, isFinal, isUuid, parseName } from '@drover/core';
+import type { InstanceListQuery, WaitFor } from '@drover/core/wire';
+import type { Actor } from '../actor.ts';
+import type { Ports } from '../ports.ts';
+import { decodeRow } from '../state/codec.ts';
+import type { InstanceRow } from '../state/rows.ts';
+import type { State } from '../state/state.ts';
+
+/** Rows read from the store at once while a filter is applied. */
+const SCAN_ROWS = 1_000;
+/** The shortest beginning of an id that names an instance. */
+const PREFIX_LENGTH = 4;
+
+export class InstanceReads {
+  readonly #state: State;
+  readonly #ports: Ports;
+  readonly #watchers = new Map<string, Set<(row: InstanceRow | undefined) => void>>();
+
+  constructor(state: State, ports: Ports) {
+    this.#state = state;
+    this.#ports = ports;
+    state.subscribe(({ changes }) => {
+      if (this.#watchers.size === 0) return;
+      for (const change of changes) {
+        if (change.collection !== 'instances') continue;
+        for (const tell of this.#watchers.get(change.id) ?? []) tell(change.after as InstanceRow | undefined);
+      }
+    });
+  }
+
+  /** The durable row, or null. Ended ones come from the store when memory has let them go. */
+  async find(id: string): Promise<InstanceRow | null> {
+    const row = this.#state.tables.instances.get(id);
+    if (row) {
+      await this.#state.durable(row.rev);
+      return row;
+    }
+    if (!isUuid(id)) return null;
+    await this.#state.durable(this.#state.tables.instances.lastRev);
+    const stored = await this.#ports.store.get('instances', id);
+    return stored && decodeRow<InstanceRow>('instances', stored);
+  }
+
+  /**
+   * An id, else a name (one that has not ended first, then the newest), else the beginning of an id.
+   * @throws {DroverError} INSTANCE_NOT_FOUND, AMBIGUOUS
+   */
+  async resolve(actor: Actor, ref: string): Promise<InstanceRow> {
+    const row =
+      (isUuid(ref) ? await this.find(ref) : null) ??
+      (await this.byName(actor, ref)) ??
+      this.#byPrefix(actor, ref);
+    if (!row || row.project !== actor.project) throw new DroverError('INSTANCE_NOT_FOUND', { ref });
+    await this.#state.durable(row.rev);
+    return row;
+  }
+
+  /** The one of this name that has not ended, else the newest that bears it. Null: none. */
+  async byName(actor: Actor, text: string): Promise<InstanceRow | null> {
+    const name = parseName(text);
+    if (name === null) return null;
+    const here = this.#state.tables.instances.named(actor.project, name);
+    const best = here.find((row) => !isFinal(row.status)) ?? here.at(-1);
+    if (best) {
+      await this.#state.durable(best.rev);
+      return best;
+    }
+    await this.#state.durable(this.#state.tables.instances.lastRev);
+    const stored = await this.#ports.store.page({ collection: 'instances', name, limit: 10 });
+    const row = stored.find((each) => each.project === actor.project);
+    return row ? decodeRow<InstanceRow>('instances', row) : null;
+  }
+
+  #byPrefix(actor: Actor, ref: string): InstanceRow | null {
+    if (ref.length < PREFIX_LENGTH || !/^[0-9a-f-]+$/.test(ref)) return null;
+    const matches: InstanceRow[] = [];
+    for (const row of this.#state.tables.instances.all()) {
+      if (row.id.startsWith(ref) && row.project === actor.project) matches.push(row);
+    }
+    if (matches.length > 1) {
+      throw new DroverError('AMBIGUOUS', {
+        ref,
+        matches: matches
+          .slice(0, 5)
+          .map((row) => row.id)
+          .join(', '),
+      });
+    }
+    return matches[0] ?? null;
+  }
+
+  /**
+   * Waits until the instance is as wanted. @returns its state then, or at the end of the time, met or not.
+   * @throws {DroverError} INSTANCE_NOT_FOUND, also when it is deleted meanwhile
+   */
+  async wait(
+    id: string,
+    wanted: WaitFor,
+    timeoutMs: number,
+    signal?: { readonly aborted: boolean; onAbort(fn: () => void): void },
+  ): Promise<InstanceRow> {
+    const met = (row: InstanceRow): boolean =>
+      isFinal(row.status) || (wanted === 'running' && row.status === 'RUNNING');
+    let latest: InstanceRow | null | undefined;
+    let wake: (() => void) | undefined;
+    const watchers = this.#watchers.get(id) ?? new Set();
+    const tell = (row: InstanceRow | undefined): void => {
+      latest = row ?? null;
+      if (!row || met(row)) wake?.();
+    };
+    watchers.add(tell);
+    this.#watchers.set(id, watchers);
+    try {
+      const now = await this.find(id);
+      latest ??= now;
+      if (latest && !met(latest) && timeoutMs > 0 && !signal?.aborted) {
+        await new Promise<void>((resolve) => {
+          const timer = this.#ports.clock.after(timeoutMs, resolve);
+          wake = () => {
+            timer.cancel();
+            resolve();
+          };
+          signal?.onAbort(wake);
+        });
+      }
+    } finally {
+      watchers.delete(tell);
+      if (watchers.size === 0 && this.#watchers.get(id) === watchers) this.#watchers.delete(id);
+    }
+    if (!latest) throw new DroverError('INSTANCE_NOT_FOUND', { ref: id });
+    return latest;
+  }
+
+  /** A page, newest first. @returns rows and the cursor of the next page, or null at the end. */
+  async list(
+    actor: Actor,
+    query: InstanceListQuery,
+  ): Promise<{ rows: InstanceRow[]; nextCursor: string | null }> {
+    const statuses = query.status === undefined ? undefined : [query.status].flat();
+    const matches = matcher(actor, query, statuses);
+    const before = query.cursor === undefined ? Number.POSITIVE_INFINITY : Number(query.cursor);
+    const live = statuses?.every((status) => !isFinal(status)) ?? false;
+    const rows = live
+      ? await this.#listLive(matches, before, query.limit)
+      : await this.#listStored(matches, before, query, statuses);
+    const last = rows.length > query.limit ? rows[query.limit - 1] : undefined;
+    return { rows: rows.slice(0, query.limit), nextCursor: last ? String(last.seq) : null };
+  }
+
+  async #listLive(
+    matches: (row: InstanceRow) => boolean,
+    before: number,
+    limit: number,
+  ): Promise<InstanceRow[]> {
+    const table = this.#state.tables.instances;
+    const rows: InstanceRow[] = [];
+    for (const row of table.all()) if (row.seq < before && matches(row)) rows.push(row);
+    rows.sort((a, b) => b.seq - a.seq);
+    await this.#state.durable(table.lastRev);
+    return rows.slice(0, limit + 1);
+  }
+
+  async #listStored(
+    matches: (row: InstanceRow) => boolean,
+    before: number,
+    query: InstanceListQuery,
+    statuses: readonly InstanceStatus[] | undefined,
+  ): Promise<InstanceRow[]> {
+    await this.#state.durable(this.#state.tables.instances.lastRev);
+    const filtered = query.label !== undefined || query.worker !== undefined;
+    const name = query.name === undefined ? undefined : (parseName(query.name) ?? query.name);
+    const rows: InstanceRow[] = [];
+    let beforeSeq = before;
+    while (rows.length <= query.limit) {
+      const limit = filtered ? SCAN_ROWS : query.limit + 1;
+      const page = await this.#ports.store.page({
+        collection: 'instances',
+        limit,
+        ...(statuses && { statuses }),
+        ...(name !== undefined && { name }),
+        ...(Number.isFinite(beforeSeq) && { beforeSeq }),
+      });
+      for (const stored of page) {
+        const row = decodeRow<InstanceRow>('instances', stored);
+        if (matches(row)) rows.push(row);
+        beforeSeq = row.seq;
+      }
+      if (page.length < limit) break;
+    }
+    return rows;
+  }
+}
+
+function matcher(
+  actor: Actor,
+  query: InstanceListQuery,
+  statuses: readonly InstanceStatus[] | undefined,
+): (row: InstanceRow) => boolean {
+  const labels = (query.label === undefined ? [] : [query.label].flat()).map((pair) => {
+    const at = pair.indexOf('=');
+    return [pair.slice(0, at), pair.slice(at + 1)] as const;
+  });
+  const name = query.name === undefined ? undefined : (parseName(query.name) ?? query.name);
+  return (row) =>
+    row.project === actor.project &&
+    (statuses === undefined || statuses.includes(row.status)) &&
+    (name === undefined || row.name === name) &&
+    (query.worker === undefined || row.workerId === query.worker) &&
+    labels.every(([key, value]) => Object.hasOwn(row.spec.labels, key) && row.spec.labels[key] === value);
+}

@@ -1,0 +1,81 @@
+/** Controller and timer: deleted records go with their last process, and ended ones leave memory (never the store). */
+import { isFinal } from '@drover/core';
+import { SYSTEM } from '../actor.ts';
+import type { Ports } from '../ports.ts';
+import type { Controller } from '../reconcile/reconciler.ts';
+import type { InstanceRow } from '../state/rows.ts';
+import type { State } from '../state/state.ts';
+import { removeRow } from './service.ts';
+
+const KEEP_MS = 3_600_000;
+const KEEP_ROWS = 20_000;
+const SWEEP_MS = 30_000;
+const IDEMPOTENCY_MS = 86_400_000;
+const IDEMPOTENCY_ROWS = 100_000;
+
+/** A record that is to go, goes when nothing of it is left on its worker. Its log goes with it. */
+export function cleanupController(state: State, ports: Ports): Controller {
+  return {
+    name: 'cleanup',
+    watches: (change) => {
+      if (change.collection !== 'instances') return [];
+      const row = change.after as InstanceRow | undefined;
+      if (!row) deleteLogs(ports, change.before as InstanceRow | undefined);
+      return row?.deleting ? [change.id] : [];
+    },
+    *all() {
+      for (const row of state.tables.instances.all()) if (row.deleting) yield row.id;
+    },
+    reconcile(id) {
+      const row = state.tables.instances.get(id);
+      if (row?.deleting && isFinal(row.status) && row.released)
+        state.transact(SYSTEM, (tx) => removeRow(tx, row));
+      return undefined;
+    },
+  };
+}
+
+function deleteLogs(ports: Ports, row: InstanceRow | undefined): void {
+  for (let attempt = 1; attempt <= (row?.attempt ?? 0); attempt++) {
+    const key = logKey(row?.id ?? '', attempt);
+    ports.blobs
+      .delete(key)
+      .catch((err: unknown) => ports.log.warn({ key, err }, 'could not delete an archived log'));
+  }
+}
+
+/** Where the log of an attempt is archived. */
+export const logKey = (instance: string, attempt: number): string => `log/${instance}/${attempt}`;
+
+/** Lets go of what the store keeps anyway. Starts its own timer. */
+export function startEviction(state: State, ports: Ports): void {
+  const sweep = (): void => {
+    const now = ports.clock.wallMs();
+    const ended: InstanceRow[] = [];
+    for (const row of state.tables.instances.all()) if (evictable(row)) ended.push(row);
+    ended.sort((a, b) => (a.endedMs ?? 0) - (b.endedMs ?? 0));
+    const surplus = ended.length - KEEP_ROWS;
+    ended.forEach((row, index) => {
+      if (index >= surplus && now - (row.endedMs ?? now) < KEEP_MS) return;
+      state.whenDurable(row.rev, () => {
+        if (state.tables.instances.get(row.id) === row) state.evict('instances', row.id);
+      });
+    });
+    sweepIdempotency(state, now);
+    ports.clock.after(SWEEP_MS, sweep);
+  };
+  ports.clock.after(SWEEP_MS, sweep);
+}
+
+const evictable = (row: InstanceRow): boolean =>
+  isFinal(row.status) && row.released && row.deleting === null && (row.log === null || row.log.archived);
+
+function sweepIdempotency(state: State, now: number): void {
+  const rows = [...state.tables.idempotency.all()];
+  const surplus = rows.length - IDEMPOTENCY_ROWS;
+  const old = rows.filter((row, index) => index < surplus || now - row.createdMs > IDEMPOTENCY_MS);
+  if (old.length === 0 || state.stalled !== null) return;
+  state.transact(SYSTEM, (tx) => {
+    for (const row of old) tx.delete('idempotency', row.id);
+  });
+}

@@ -1,0 +1,299 @@
+/** What people do with instances: submit, cancel, forget, delete. Each is one transaction. */
+import { DroverError, invalid, isFinal } from '@drover/core';
+import type { InstanceSubmit } from '@drover/core/wire';
+import type { Actor } from '../actor.ts';
+import { recordInstance } from '../events/record.ts';
+import type { Ports } from '../ports.ts';
+import type { InstanceRow, InstanceSpec } from '../state/rows.ts';
+import type { State } from '../state/state.ts';
+import type { Transaction } from '../state/transaction.ts';
+import { moveInstance, releaseReservation } from './move.ts';
+
+export interface SubmitOptions {
+  readonly idempotencyKey?: string | undefined;
+  readonly accounting?: 'strict' | 'lenient';
+  /** live: unique among those that have not ended. stored: among all that are kept. */
+  readonly nameScope?: 'live' | 'stored';
+}
+
+export class InstanceService {
+  readonly #state: State;
+  readonly #ports: Ports;
+
+  constructor(state: State, ports: Ports) {
+    this.#state = state;
+    this.#ports = ports;
+  }
+
+  /** @throws {DroverError} NAME_TAKEN, WORKER_NOT_FOUND, TARGET_WORKER_NOT_ONLINE, INVALID_REQUEST, IDEMPOTENCY_CONFLICT, STORE_FULL */
+  submit(actor: Actor, input: InstanceSubmit, options: SubmitOptions = {}): InstanceRow {
+    this.#state.assertWritable();
+    const now = this.#ports.clock.wallMs();
+    const spec = specOf(input, options.accounting ?? 'strict');
+    return this.#state.transact(actor, (tx) => {
+      const earlier = this.#replay(tx, actor, input, options.idempotencyKey);
+      if (earlier) return earlier;
+      this.#checkTarget(tx, input, spec);
+      const name = input.name ?? null;
+      if (name !== null) this.#checkName(tx, actor, name, options.nameScope ?? 'live');
+      const id = this.#ports.random.uuid();
+      tx.put('instances', {
+        id,
+        project: actor.project,
+        name,
+        status: 'PENDING',
+        owner: null,
+        spec,
+        submittedBy: actor.name,
+        createdMs: now,
+        sinceMs: now,
+        attempt: 0,
+        workerId: null,
+        workerHost: null,
+        gpuIndices: null,
+        port: null,
+        pid: null,
+        assignedMs: null,
+        startedMs: null,
+        endedMs: null,
+        exitCode: null,
+        signal: null,
+        reason: null,
+        cancel: null,
+        released: true,
+        log: null,
+        deleting: null,
+      });
+      const row = tx.get('instances', id) as InstanceRow;
+      putReservation(tx, row, this.#ports.random.uuid());
+      recordInstance(tx, 'submit', null, row);
+      if (options.idempotencyKey !== undefined)
+        this.#remember(tx, actor, input, options.idempotencyKey, id, now);
+      return row;
+    });
+  }
+
+  #replay(tx: Transaction, actor: Actor, input: InstanceSubmit, key: string | undefined): InstanceRow | null {
+    if (key === undefined) return null;
+    const known = tx.get('idempotency', this.#keyId(actor, key));
+    if (!known) return null;
+    if (known.bodyDigest !== this.#ports.random.digest(JSON.stringify(input))) {
+      throw new DroverError('IDEMPOTENCY_CONFLICT', { differs: 'the body', instance: known.instanceId });
+    }
+    const row = tx.get('instances', known.instanceId);
+    if (!row)
+      throw new DroverError(
+        'INSTANCE_NOT_FOUND',
+        { ref: known.instanceId },
+        {
+          message: `the instance of this Idempotency-Key (${known.instanceId}) is no longer in memory or was deleted`,
+        },
+      );
+    return row;
+  }
+
+  #keyId(actor: Actor, key: string): string {
+    return this.#ports.random.digest(`${actor.project}\u0000${actor.name}\u0000${key}`);
+  }
+
+  #remember(
+    tx: Transaction,
+    actor: Actor,
+    input: InstanceSubmit,
+    key: string,
+    instanceId: string,
+    now: number,
+  ): void {
+    tx.put('idempotency', {
+      id: this.#keyId(actor, key),
+      project: actor.project,
+      name: null,
+      status: 'USED',
+      owner: null,
+      bodyDigest: this.#ports.random.digest(JSON.stringify(input)),
+      instanceId,
+      createdMs: now,
+    });
+  }
+
+  #checkTarget(tx: Transaction, input: InstanceSubmit, spec: InstanceSpec): void {
+    if (spec.targetWorker === null) return;
+    const worker = tx.get('workers', spec.targetWorker);
+    if (!worker) throw new DroverError('WORKER_NOT_FOUND', { ref: spec.targetWorker });
+    if (worker.status !== 'ONLINE')
+      throw new DroverError('TARGET_WORKER_NOT_ONLINE', { ref: worker.id, status: worker.status });
+    const have = worker.offer?.gpus.map((gpu) => gpu.index) ?? [];
+    const missing = input.gpuIndices?.filter((index) => !have.includes(index)) ?? [];
+    if (missing.length > 0)
+      throw invalid(
+        'gpuIndices',
+        `worker ${worker.id} has ${have.length === 0 ? 'no GPUs' : `GPUs ${have.join(', ')}`}`,
+        missing.join(','),
+      );
+  }
+
+  #checkName(tx: Transaction, actor: Actor, name: string, scope: 'live' | 'stored'): void {
+    const holder = tx
+      .named('instances', actor.project, name)
+      .find((row) => (scope === 'stored' ? row.deleting === null : !isFinal(row.status)));
+    if (holder) throw new DroverError('NAME_TAKEN', { name, ref: holder.id });
+  }
+
+  /**
+   * Asks for the end. What still waits ends at once. Asking again is no error; a shorter grace period then counts.
+   * @throws {DroverError} ALREADY_FINAL, STORE_FULL
+   */
+  cancel(actor: Actor, id: string, graceMs?: number): InstanceRow {
+    this.#state.assertWritable();
+    return this.#state.transact(actor, (tx) => {
+      const row = mustGet(tx, id);
+      if (isFinal(row.status))
+        throw new DroverError('ALREADY_FINAL', { ref: row.name ?? row.id, status: row.status });
+      return this.#cancelIn(tx, actor, row, graceMs);
+    });
+  }
+
+  #cancelIn(tx: Transaction, actor: Actor, row: InstanceRow, graceMs?: number): InstanceRow {
+    const now = this.#ports.clock.wallMs();
+    if (row.status === 'PENDING') {
+      releaseReservation(tx, row.id);
+      return moveInstance(tx, row, 'cancel', now, {
+        cancel: { atMs: now, by: actor.name, graceMs: 0 },
+        reason: { code: 'CANCELLED', message: `cancelled by ${actor.name} before it was placed` },
+      });
+    }
+    if (row.cancel && (graceMs === undefined || graceMs >= row.cancel.graceMs)) return row;
+    const cancel = {
+      atMs: row.cancel?.atMs ?? now,
+      by: row.cancel?.by ?? actor.name,
+      graceMs: graceMs ?? row.spec.graceMs,
+    };
+    const next: InstanceRow = { ...row, cancel };
+    tx.put('instances', next);
+    if (!row.cancel) recordInstance(tx, 'requestCancel', row, next);
+    return next;
+  }
+
+  /**
+   * Gives up on an instance whose worker is away: FAILED, or CANCELLED when a cancel was under way. Should the worker
+   * return with it, it is stopped there.
+   * @throws {DroverError} NOT_UNKNOWN, STORE_FULL
+   */
+  forget(actor: Actor, id: string): InstanceRow {
+    this.#state.assertWritable();
+    return this.#state.transact(actor, (tx) => {
+      const row = mustGet(tx, id);
+      if (row.status !== 'UNKNOWN')
+        throw new DroverError('NOT_UNKNOWN', { ref: row.name ?? row.id, status: row.status });
+      return forgetIn(tx, row, this.#ports.clock.wallMs(), {
+        code: 'FORGOTTEN',
+        message: `given up by ${actor.name} while its worker was away`,
+      });
+    });
+  }
+
+  /**
+   * Deletes the record; what has not ended is cancelled first, and its record goes with its last process.
+   * @returns true when the record is gone already. @throws {DroverError} STORE_FULL
+   */
+  delete(actor: Actor, id: string): boolean {
+    this.#state.assertWritable();
+    return this.#state.transact(actor, (tx) => this.#deleteIn(tx, actor, mustGet(tx, id)));
+  }
+
+  /** Deletes all of these that still exist, as one transaction. @returns how many were deleted or are going. */
+  deleteMany(actor: Actor, ids: readonly string[]): number {
+    this.#state.assertWritable();
+    return this.#state.transact(actor, (tx) => {
+      let count = 0;
+      for (const id of ids) {
+        const row = tx.get('instances', id);
+        if (!row || row.deleting) continue;
+        this.#deleteIn(tx, actor, row);
+        count += 1;
+      }
+      return count;
+    });
+  }
+
+  #deleteIn(tx: Transaction, actor: Actor, row: InstanceRow): boolean {
+    const now = this.#ports.clock.wallMs();
+    const ended = isFinal(row.status) ? row : this.#cancelIn(tx, actor, row);
+    if (isFinal(ended.status) && ended.released) {
+      removeRow(tx, ended);
+      return true;
+    }
+    tx.put('instances', { ...ended, deleting: ended.deleting ?? { atMs: now, by: actor.name } });
+    return false;
+  }
+}
+
+/** Removes a final, released record. */
+export function removeRow(tx: Transaction, row: InstanceRow): void {
+  tx.delete('instances', row.id);
+  tx.event({
+    noun: 'instances',
+    subject: row.id,
+    name: row.name,
+    type: 'delete',
+    from: row.status,
+    to: null,
+  });
+}
+
+/** Ends an UNKNOWN instance without its worker. */
+export function forgetIn(
+  tx: Transaction,
+  row: InstanceRow,
+  nowMs: number,
+  reason: { code: string; message: string },
+): InstanceRow {
+  releaseReservation(tx, row.id);
+  return moveInstance(tx, row, row.cancel ? 'cancel' : 'forget', nowMs, { reason, released: true });
+}
+
+function mustGet(tx: Transaction, id: string): InstanceRow {
+  const row = tx.get('instances', id);
+  if (!row) throw new DroverError('INSTANCE_NOT_FOUND', { ref: id });
+  return row;
+}
+
+function specOf(input: InstanceSubmit, accounting: 'strict' | 'lenient'): InstanceSpec {
+  return {
+    command: input.command,
+    resources: { ...input.resources, gpus: input.gpuIndices?.length ?? input.resources.gpus },
+    gpuIndices: input.gpuIndices ? [...input.gpuIndices].sort((a, b) => a - b) : null,
+    exclusive: input.exclusive,
+    targetWorker: input.targetWorker ?? null,
+    labels: input.labels,
+    env: input.env,
+    venv: input.venv ?? null,
+    workdir: input.workdir ?? null,
+    priority: input.priority,
+    graceMs: input.graceMs,
+    logCapMiB: input.logCapMiB,
+    accounting,
+  };
+}
+
+/** One port each: an instance always has a PORT. */
+export function putReservation(tx: Transaction, row: InstanceRow, id: string): void {
+  const { spec } = row;
+  const counted =
+    spec.accounting === 'lenient' ? { ...spec.resources, cpu: 0, memoryMiB: 0 } : spec.resources;
+  tx.put('reservations', {
+    id,
+    project: row.project,
+    name: null,
+    status: 'WAITING',
+    owner: `instances/${row.id}`,
+    gang: null,
+    priority: spec.priority,
+    resources: { ...counted, ports: 1 },
+    requestedGpuIndices: spec.gpuIndices,
+    exclusive: spec.exclusive,
+    targetWorker: spec.targetWorker,
+    workerId: null,
+    gpuIndices: [],
+  });
+}

@@ -1,0 +1,147 @@
+/**
+ * Reading logs, wherever they are: with the worker while it is there, in the archive once the end is settled. A
+ * follower does not notice the move from one to the other, nor a restart of the worker: it goes on at its offset.
+ */
+import { DroverError } from '@drover/core';
+import type { Actor } from '../actor.ts';
+import type { InstanceReads } from '../instances/reads.ts';
+import { logKey } from '../instances/retention.ts';
+import type { Ports } from '../ports.ts';
+import type { InstanceRow } from '../state/rows.ts';
+import type { Links } from '../workers/links.ts';
+import type { Arrival, Streams } from './streams.ts';
+
+export interface LogRequest {
+  readonly offset?: number | undefined;
+  readonly limit?: number | undefined;
+  readonly tail?: number | undefined;
+  readonly follow: boolean;
+  readonly attempt?: number | undefined;
+}
+
+/** How long a follower waits before it looks again for a worker that is away. */
+const AWAY_MS = 1_000;
+
+export class LogService {
+  readonly #ports: Ports;
+  readonly #reads: InstanceReads;
+  readonly #links: Links;
+  readonly #streams: Streams;
+
+  constructor(ports: Ports, reads: InstanceReads, links: Links, streams: Streams) {
+    this.#ports = ports;
+    this.#reads = reads;
+    this.#links = links;
+    this.#streams = streams;
+  }
+
+  /**
+   * Opens a log. The bytes are raw; the extent is that of the moment of opening.
+   * @throws {DroverError} INSTANCE_NOT_FOUND, LOG_NOT_FOUND, LOG_UNAVAILABLE
+   */
+  async read(actor: Actor, ref: string, request: LogRequest): Promise<Arrival> {
+    let row = await this.#reads.resolve(actor, ref);
+    if (row.attempt === 0 && request.follow) row = await this.#started(row);
+    const attempt = request.attempt ?? row.attempt;
+    if (attempt < 1 || attempt > row.attempt) {
+      throw new DroverError('LOG_NOT_FOUND', {
+        ref,
+        rule: row.attempt === 0 ? 'it has not been started' : `attempts are 1 to ${row.attempt}`,
+      });
+    }
+    const offset = request.tail === undefined ? (request.offset ?? 0) : -request.tail;
+    const arrival = await this.#open(row, attempt, offset, request);
+    return request.follow
+      ? { ...arrival, bytes: this.#follow(row.id, attempt, arrival, request.limit) }
+      : arrival;
+  }
+
+  async #started(row: InstanceRow): Promise<InstanceRow> {
+    let now = row;
+    while (now.attempt === 0 && now.endedMs === null) now = await this.#reads.wait(row.id, 'running', 30_000);
+    return now;
+  }
+
+  async #open(
+    row: InstanceRow,
+    attempt: number,
+    offset: number,
+    request: Pick<LogRequest, 'limit' | 'follow'>,
+  ): Promise<Arrival> {
+    const current = attempt === row.attempt;
+    if (!current || (row.released && row.log?.archived !== false))
+      return this.#openArchive(row, attempt, offset, request.limit);
+    const link = row.workerId === null ? undefined : this.#links.get(row.workerId);
+    if (!link) throw new DroverError('LOG_UNAVAILABLE', { ref: row.name ?? row.id, worker: row.workerId });
+    const { ticket, arrival } = this.#streams.expect(link.workerId, row.name ?? row.id);
+    this.#links.send(link, {
+      type: 'sendLog',
+      instance: row.id,
+      attempt,
+      ticket,
+      offset,
+      limit: request.limit ?? null,
+      follow: request.follow,
+    });
+    return arrival;
+  }
+
+  async #openArchive(
+    row: InstanceRow,
+    attempt: number,
+    wanted: number,
+    limit = Number.MAX_SAFE_INTEGER,
+  ): Promise<Arrival> {
+    const key = logKey(row.id, attempt);
+    const stored = (await this.#ports.blobs.size(key)) ?? 0;
+    const available = attempt === row.attempt ? (row.log?.available ?? 0) : 0;
+    const size = available + stored;
+    const offset = Math.min(size, Math.max(available, wanted < 0 ? size + wanted : wanted));
+    const bytes = stored === 0 ? null : await this.#ports.blobs.read(key, offset - available, limit);
+    return { offset, available, size, bytes: bytes ?? nothing() };
+  }
+
+  async *#follow(
+    id: string,
+    attempt: number,
+    first: Arrival,
+    limit = Number.MAX_SAFE_INTEGER,
+  ): AsyncIterable<Uint8Array> {
+    let arrival: Arrival | null = first;
+    let at = first.offset;
+    let left = limit;
+    for (;;) {
+      if (arrival) {
+        try {
+          at = Math.max(at, arrival.offset);
+          for await (const chunk of arrival.bytes) {
+            at += chunk.length;
+            left -= chunk.length;
+            yield chunk;
+          }
+          return;
+        } catch (error) {
+          this.#ports.log.info(
+            { instance: id, attempt, err: error },
+            'a log stream broke off; going on at its offset',
+          );
+        }
+      }
+      if (left <= 0) return;
+      arrival = await this.#reopen(id, attempt, at, left);
+    }
+  }
+
+  async #reopen(id: string, attempt: number, offset: number, limit: number): Promise<Arrival | null> {
+    const row = await this.#reads.find(id);
+    if (!row) return { offset, available: offset, size: offset, bytes: nothing() };
+    try {
+      return await this.#open(row, attempt, offset, { limit, follow: true });
+    } catch {
+      await new Promise<void>((resolve) => this.#ports.clock.after(AWAY_MS, resolve));
+      return null;
+    }
+  }
+}
+
+async function* nothing(): AsyncIterable<Uint8Array> {}

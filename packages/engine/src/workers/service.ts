@@ -1,0 +1,204 @@
+/** Workers as people and programs deal with them: join, authenticate, list, delete. */
+import { DroverError, isUuid, type WorkerStatus } from '@drover/core';
+import type { JoinBody } from '@drover/core/wire';
+import type { Actor } from '../actor.ts';
+import { recordWorker } from '../events/record.ts';
+import type { InstancesByWorker } from '../instances/index-by-worker.ts';
+import { moveInstance } from '../instances/move.ts';
+import { forgetIn } from '../instances/service.ts';
+import type { Ports } from '../ports.ts';
+import type { JoinTokenRow, WorkerRow } from '../state/rows.ts';
+import type { State } from '../state/state.ts';
+import type { Transaction } from '../state/transaction.ts';
+import type { Links } from './links.ts';
+
+export class WorkerService {
+  readonly #state: State;
+  readonly #ports: Ports;
+  readonly #links: Links;
+  readonly #byWorker: InstancesByWorker;
+  readonly #byDigest = new Map<string, string>();
+  readonly #waiters = new Set<() => void>();
+
+  constructor(state: State, ports: Ports, links: Links, byWorker: InstancesByWorker) {
+    this.#state = state;
+    this.#ports = ports;
+    this.#links = links;
+    this.#byWorker = byWorker;
+    for (const row of state.tables.identities.all()) this.#byDigest.set(row.digest, row.id);
+    state.subscribe(({ changes }) => {
+      if (changes.some((change) => change.collection === 'workers'))
+        for (const wake of [...this.#waiters]) wake();
+    });
+  }
+
+  /** The worker whose token this is, or null. */
+  authenticate(token: string): string | null {
+    return this.#byDigest.get(this.#ports.random.digest(token)) ?? null;
+  }
+
+  /**
+   * Exchanges a join token for an identity. The worker chose its id: joining again with the same id and token replaces
+   * the identity of a worker that has never been connected, so a join whose answer was lost can be repeated.
+   * @throws {DroverError} WORKER_IDENTITY_IN_USE, STORE_FULL
+   */
+  join(actor: Actor, token: JoinTokenRow, body: JoinBody): { workerId: string; token: string } {
+    this.#state.assertWritable();
+    const secret = this.#ports.random.token('drvw_');
+    const digest = this.#ports.random.digest(secret);
+    const now = this.#ports.clock.wallMs();
+    this.#state.transact(actor, (tx) => {
+      const existing = tx.get('workers', body.workerId);
+      if (existing?.offer) throw new DroverError('WORKER_IDENTITY_IN_USE', { ref: body.workerId });
+      const earlier = tx.get('identities', body.workerId);
+      if (earlier) this.#byDigest.delete(earlier.digest);
+      if (!existing) {
+        this.#putWorker(tx, actor, body, now);
+        tx.put('joinTokens', { ...token, used: (tx.get('joinTokens', token.id)?.used ?? 0) + 1 });
+      }
+      tx.put('identities', {
+        ...earlier,
+        id: body.workerId,
+        project: actor.project,
+        name: null,
+        status: 'VALID',
+        owner: `workers/${body.workerId}`,
+        digest,
+        createdMs: now,
+      });
+    });
+    this.#byDigest.set(digest, body.workerId);
+    return { workerId: body.workerId, token: secret };
+  }
+
+  #putWorker(tx: Transaction, actor: Actor, body: JoinBody, now: number): void {
+    tx.put('workers', {
+      id: body.workerId,
+      project: actor.project,
+      name: body.name ?? null,
+      status: 'OFFLINE',
+      owner: null,
+      offer: null,
+      bootId: null,
+      reason: { code: 'NEVER_CONNECTED', message: 'has joined and not yet connected' },
+      createdMs: now,
+      sinceMs: now,
+      lastSeenMs: null,
+    });
+    const row = tx.get('workers', body.workerId);
+    if (row) recordWorker(tx, 'join', null, row);
+  }
+
+  /** @throws {DroverError} WORKER_NOT_FOUND, AMBIGUOUS */
+  async resolve(actor: Actor, ref: string): Promise<WorkerRow> {
+    const table = this.#state.tables.workers;
+    let row = isUuid(ref) ? table.get(ref) : undefined;
+    row ??= table.named(actor.project, ref.normalize('NFC')).at(-1);
+    if (!row && /^[0-9a-f-]{4,}$/.test(ref)) {
+      const matches = [...table.all()].filter((each) => each.id.startsWith(ref));
+      if (matches.length > 1)
+        throw new DroverError('AMBIGUOUS', {
+          ref,
+          matches: matches
+            .slice(0, 5)
+            .map((each) => each.id)
+            .join(', '),
+        });
+      row = matches[0];
+    }
+    if (!row || row.project !== actor.project) throw new DroverError('WORKER_NOT_FOUND', { ref });
+    await this.#state.durable(row.rev);
+    return row;
+  }
+
+  async list(actor: Actor, status?: WorkerStatus): Promise<WorkerRow[]> {
+    const rows = [...this.#state.tables.workers.all()].filter(
+      (row) => row.project === actor.project && (!status || row.status === status),
+    );
+    await this.#state.durable(Math.max(0, ...rows.map((row) => row.rev)));
+    return rows.sort((a, b) => a.seq - b.seq);
+  }
+
+  /** Waits until the worker has the status. @returns its row then, or at the end of the time. */
+  async wait(id: string, status: WorkerStatus, timeoutMs: number): Promise<WorkerRow> {
+    const deadline = this.#ports.clock.monoMs() + timeoutMs;
+    for (;;) {
+      const row = this.#state.tables.workers.get(id);
+      if (!row) throw new DroverError('WORKER_NOT_FOUND', { ref: id });
+      const leftMs = deadline - this.#ports.clock.monoMs();
+      if (row.status === status || leftMs <= 0) {
+        await this.#state.durable(row.rev);
+        return row;
+      }
+      await new Promise<void>((resolve) => {
+        const done = (): void => {
+          timer.cancel();
+          this.#waiters.delete(done);
+          resolve();
+        };
+        const timer = this.#ports.clock.after(leftMs, done);
+        this.#waiters.add(done);
+      });
+    }
+  }
+
+  /** Only OFFLINE ones. What ran there is given up. Its identity is void. @throws {DroverError} WORKER_NOT_FOUND, WORKER_NOT_OFFLINE */
+  delete(actor: Actor, id: string): void {
+    this.#state.assertWritable();
+    this.#state.transact(actor, (tx) => {
+      const row = tx.get('workers', id);
+      if (!row) throw new DroverError('WORKER_NOT_FOUND', { ref: id });
+      if (row.status !== 'OFFLINE')
+        throw new DroverError('WORKER_NOT_OFFLINE', { ref: row.name ?? id, status: row.status });
+      this.#deleteIn(tx, actor, row);
+    });
+  }
+
+  deleteAllOffline(actor: Actor): number {
+    this.#state.assertWritable();
+    return this.#state.transact(actor, (tx) => {
+      const rows = [...this.#state.tables.workers.all()].filter(
+        (row) => row.status === 'OFFLINE' && row.project === actor.project,
+      );
+      for (const row of rows) this.#deleteIn(tx, actor, row);
+      return rows.length;
+    });
+  }
+
+  #deleteIn(tx: Transaction, actor: Actor, row: WorkerRow): void {
+    const now = this.#ports.clock.wallMs();
+    const reason = {
+      code: 'WORKER_DELETED',
+      message: `its worker was deleted by ${actor.name} while it was away`,
+    };
+    for (const id of this.#byWorker.of(row.id)) {
+      const instance = tx.get('instances', id);
+      if (!instance) continue;
+      if (instance.status === 'ASSIGNED' || instance.status === 'RUNNING')
+        forgetIn(tx, moveInstance(tx, instance, 'lose', now, {}), now, reason);
+      else if (instance.status === 'UNKNOWN') forgetIn(tx, instance, now, reason);
+      else
+        tx.put('instances', {
+          ...instance,
+          released: true,
+          log: instance.log?.archived ? instance.log : null,
+        });
+      for (const reservation of tx.ownedBy('reservations', `instances/${id}`))
+        tx.delete('reservations', reservation.id);
+    }
+    const identity = tx.get('identities', row.id);
+    if (identity) this.#byDigest.delete(identity.digest);
+    tx.delete('identities', row.id);
+    tx.delete('workers', row.id);
+    tx.event({
+      noun: 'workers',
+      subject: row.id,
+      name: row.name,
+      type: 'delete',
+      from: row.status,
+      to: null,
+    });
+    this.#links.heardMs.delete(row.id);
+    this.#links.unknown.delete(row.id);
+  }
+}

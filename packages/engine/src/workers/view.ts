@@ -1,0 +1,40 @@
+/** The wire form of a worker. Only this makes it. */
+import { isoStamp, NO_RESOURCES } from '@drover/core';
+import type { WorkerView } from '@drover/core/wire';
+import type { Ledger } from '../scheduler/ledger.ts';
+import type { WorkerRow } from '../state/rows.ts';
+import type { Links } from './links.ts';
+
+export function viewWorker(
+  row: WorkerRow,
+  ledger: Ledger,
+  links: Links,
+  nowMs: number,
+  nowMonoMs: number,
+): WorkerView {
+  const room = ledger.rooms.get(row.id);
+  const heard = links.heardMs.get(row.id);
+  const lastSeenMs = heard === undefined ? row.lastSeenMs : nowMs - (nowMonoMs - heard);
+  return {
+    id: row.id,
+    name: row.name,
+    project: row.project,
+    host: row.offer?.host ?? '',
+    hostname: row.offer?.hostname ?? '',
+    status: row.status,
+    reason: row.reason,
+    since: isoStamp(row.sinceMs),
+    total: row.offer?.schedulable ?? NO_RESOURCES,
+    available: room?.free ?? NO_RESOURCES,
+    physical: row.offer?.physical ?? NO_RESOURCES,
+    gpus: row.offer?.gpus ? [...row.offer.gpus] : [],
+    gpuIndicesAvailable: room?.freeGpuIndices() ?? [],
+    supervision: row.offer?.supervision ?? { shim: 'sh', cgroup: 'none', memoryEnforced: false, notes: [] },
+    version: row.offer?.version ?? '',
+    instances: room?.holdings.size ?? 0,
+    unknownInstances: links.unknown.get(row.id)?.map((each) => ({ ...each })) ?? [],
+    lastSeenAt: lastSeenMs === null ? null : isoStamp(lastSeenMs),
+    clockSkewMs: links.get(row.id)?.clockSkewMs ?? null,
+    createdAt: isoStamp(row.createdMs),
+  };
+}

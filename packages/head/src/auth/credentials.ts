@@ -1,0 +1,24 @@
+/** Reads the token that came with a request. */
+import type { IncomingMessage } from 'node:http';
+
+/**
+ * Bearer, or Basic with any user name and the token as password: clients that only know a URL send its user info so.
+ * Behind `HTTP_PROXY` the same comes as Proxy-Authorization. Null: none came. Empty: something unusable came.
+ */
+export function tokenOf(request: IncomingMessage): string | null {
+  const header = request.headers.authorization ?? request.headers['proxy-authorization'];
+  if (header === undefined) return null;
+  const space = header.indexOf(' ');
+  const scheme = header.slice(0, space).toLowerCase();
+  const value = header.slice(space + 1).trim();
+  if (scheme === 'bearer') return value;
+  if (scheme !== 'basic') return '';
+  const decoded = Buffer.from(value, 'base64').toString('utf8');
+  const colon = decoded.indexOf(':');
+  // A URL such as http://TOKEN@head has the token as user name and no password.
+  return colon < 0 ? decoded : decoded.slice(colon + 1) || decoded.slice(0, colon);
+}
+
+const LOOPBACK = /^(?:127\.|::1$|::ffff:127\.)/;
+/** True when the peer is on this machine. */
+export const isLoopback = (address: string | undefined): boolean => address !== undefined && LOOPBACK.test(address);

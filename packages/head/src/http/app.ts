@@ -1,0 +1,97 @@
+/** The HTTP server without its routes: parsing, authentication, errors, limits. */
+import { randomUUID } from 'node:crypto';
+import { DroverError } from '@drover/core';
+import type { Actor, Engine, Logger } from '@drover/engine';
+import Fastify, { type FastifyBaseLogger, type FastifyInstance, type FastifyReply, type FastifyRequest, type RawReplyDefaultExpression, type RawRequestDefaultExpression, type RawServerDefault } from 'fastify';
+import type { ZodTypeProvider } from 'fastify-type-provider-zod';
+import type { Access, Guard } from '../auth/guard.ts';
+import { setErrorHandler } from './errors.ts';
+import { validatorCompiler } from './validation.ts';
+
+export type App = FastifyInstance<RawServerDefault, RawRequestDefaultExpression, RawReplyDefaultExpression, FastifyBaseLogger, ZodTypeProvider>;
+
+declare module 'fastify' {
+  interface FastifyContextConfig {
+    access?: Access;
+  }
+  interface FastifyRequest {
+    actor: Actor | null;
+  }
+  interface FastifySchema {
+    summary?: string;
+  }
+}
+
+export interface Abort {
+  readonly aborted: boolean;
+  onAbort(fn: () => void): void;
+}
+
+/** What routes need beside the request. */
+export interface RouteContext {
+  readonly engine: Engine;
+  readonly guard: Guard;
+  readonly log: Logger;
+  actorOf(request: FastifyRequest): Actor;
+  /** Ends waits when the client has gone or the head stops. */
+  abortOf(reply: FastifyReply): Abort;
+  /** @returns the way to stop listening */
+  onStop(fn: () => void): () => void;
+}
+
+/** The largest JSON body. */
+export const BODY_BYTES = 4 * 1024 * 1024;
+/** Longer than any client keeps an idle connection, so that it is never closed under a request. */
+const KEEP_ALIVE_MS = 75_000;
+const MOST_HEADER_BYTES = 16 * 1024;
+
+/** An absolute-form target (a client behind HTTP_PROXY) and doubled slashes become the plain path. */
+export const plainPath = (url: string): string => url.replace(/^https?:\/\/[^/?#]*/i, '').replace(/^\/*/, '/');
+
+export function makeApp(guard: Guard, log: Logger): App {
+  const app = Fastify({
+    logger: false,
+    bodyLimit: BODY_BYTES,
+    keepAliveTimeout: KEEP_ALIVE_MS,
+    requestTimeout: 0,
+    http: { headersTimeout: 20_000, maxHeaderSize: MOST_HEADER_BYTES },
+    genReqId: () => randomUUID(),
+    rewriteUrl: (request) => plainPath(request.url ?? '/'),
+    routerOptions: { ignoreTrailingSlash: true, ignoreDuplicateSlashes: true, maxParamLength: 700 },
+    return503OnClosing: true,
+  }).withTypeProvider<ZodTypeProvider>() as unknown as App;
+  app.setValidatorCompiler(validatorCompiler as never);
+  app.setSerializerCompiler(() => (data) => JSON.stringify(data));
+  app.decorateRequest('actor', null);
+  const methods = new Map<string, Set<string>>();
+  app.addHook('onRoute', (route) => {
+    const known = methods.get(route.url) ?? new Set();
+    for (const method of [route.method].flat()) known.add(method);
+    methods.set(route.url, known);
+  });
+  app.addHook('onRequest', async (request, reply) => {
+    reply.header('drover-request-id', request.id);
+    if (request.is404) return;
+    request.actor = guard.check(request.raw, request.routeOptions.config.access ?? 'admin', request.id);
+  });
+  // A call without a body says so by sending none, whatever its content type is.
+  app.addContentTypeParser('application/json', { parseAs: 'string' }, (request, body, done) => {
+    if (body === '') done(null, undefined);
+    else app.getDefaultJsonParser('error', 'error')(request, body as string, done);
+  });
+  app.removeContentTypeParser('text/plain');
+  setErrorHandler(app, log, BODY_BYTES);
+  app.setNotFoundHandler(async (request) => {
+    const path = request.url.split('?')[0] ?? '';
+    const others = [...methods].find(([pattern]) => patternMatches(pattern, path))?.[1];
+    if (others) throw new DroverError('METHOD_NOT_ALLOWED', { method: request.method, path: path.slice(0, 200), allowed: [...others].join(', ') });
+    throw new DroverError('ROUTE_NOT_FOUND', { method: request.method, path: path.slice(0, 200) });
+  });
+  return app;
+}
+
+function patternMatches(pattern: string, path: string): boolean {
+  const wanted = pattern.split('/');
+  const given = path.split('/');
+  return wanted.length === given.length && wanted.every((part, at) => part.startsWith(':') || part === given[at]);
+}

@@ -1,0 +1,136 @@
+/** The head, put together: store, engine, HTTP, links. */
+import { createServer, type Server } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import { join } from 'node:path';
+import { Engine, type Logger, type Timing } from '@drover/engine';
+import type { FastifyReply, FastifyRequest } from 'fastify';
+import { adminToken } from './auth/admin-token.ts';
+import { makeGuard } from './auth/guard.ts';
+import { openFolderBlobs } from './blobs/folder-blobs.ts';
+import { type Abort, makeApp, type RouteContext } from './http/app.ts';
+import { eventRoutes, headRoutes } from './http/head.ts';
+import { instanceRoutes } from './http/instances.ts';
+import { logRoutes } from './http/logs.ts';
+import { registerOpenApi } from './http/openapi.ts';
+import { joinRoutes, workerRoutes } from './http/workers.ts';
+import { makeControlLinks } from './link/control.ts';
+import { streamRoutes } from './link/streams.ts';
+import { realClock, realRandom } from './os/clock.ts';
+import { openSqliteStore } from './store/sqlite-store.ts';
+
+export interface HeadOptions {
+  /** The state folder, held by the caller's lock. */
+  readonly stateDir: string;
+  readonly version: string;
+  readonly host: string;
+  /** 0: any free port. */
+  readonly port: number;
+  /** A second port on loopback, for clients that know only one. */
+  readonly alsoListen: number | null;
+  /** Calls from this machine that carry no token are the admin's. */
+  readonly trustLoopback: boolean;
+  readonly pyletAccounting: 'strict' | 'lenient';
+  readonly timing: Partial<Timing>;
+  readonly log: Logger;
+  readonly onFatal: (error: Error) => void;
+}
+
+export interface Head {
+  readonly url: string;
+  readonly tokenFile: string;
+  readonly herd: string;
+  /** Stops serving; what was accepted is durable when it resolves. Touches no instance. */
+  close(): Promise<void>;
+}
+
+export async function startHead(options: HeadOptions): Promise<Head> {
+  const { stateDir, log } = options;
+  const store = await openSqliteStore({ dir: stateDir, log });
+  const blobs = await openFolderBlobs({ dir: join(stateDir, 'blobs') });
+  const { token, file: tokenFile } = await adminToken(stateDir);
+  const ports = { clock: realClock, random: realRandom, store, blobs, log, fatal: options.onFatal };
+  const engine = await Engine.start(ports, { version: options.version, timing: options.timing });
+  const guard = makeGuard(engine, token, { trustLoopback: options.trustLoopback });
+  const app = makeApp(guard, log);
+  const stopping = new Set<() => void>();
+  const context: RouteContext = {
+    engine,
+    guard,
+    log,
+    actorOf,
+    abortOf: (reply) => abortOf(reply, stopping),
+    onStop(fn) {
+      stopping.add(fn);
+      return () => stopping.delete(fn);
+    },
+  };
+  await registerOpenApi(app, options.version);
+  for (const routes of [headRoutes, instanceRoutes, logRoutes, workerRoutes, joinRoutes, eventRoutes, streamRoutes]) routes(app, context);
+  const links = makeControlLinks(engine, guard, log);
+  app.server.on('upgrade', links.upgrade);
+  await app.listen({ host: options.host, port: options.port });
+  const extra = options.alsoListen === null ? [] : await listenAlso(app.routing, links.upgrade, options.alsoListen);
+  const { port } = app.server.address() as AddressInfo;
+  const host = options.host === '0.0.0.0' || options.host === '::' ? '127.0.0.1' : options.host;
+  return {
+    url: `http://${host.includes(':') ? `[${host}]` : host}:${port}`,
+    tokenFile,
+    herd: engine.herd,
+    async close() {
+      for (const stop of [...stopping]) stop();
+      links.close();
+      const servers = [app.server, ...extra];
+      for (const server of extra) server.close();
+      const cut = setTimeout(() => {
+        for (const server of servers) server.closeAllConnections();
+      }, 2_000);
+      for (const server of servers) server.closeIdleConnections();
+      await app.close();
+      clearTimeout(cut);
+      await engine.state.durable().catch((err: unknown) => log.error({ err }, 'stopping with a store that refuses'));
+      await store.close();
+    },
+  };
+}
+
+function actorOf(request: FastifyRequest) {
+  if (!request.actor) throw new Error('a route was reached without authentication');
+  return request.actor;
+}
+
+function abortOf(reply: FastifyReply, stopping: Set<() => void>): Abort {
+  const { raw } = reply;
+  return {
+    get aborted() {
+      return raw.destroyed;
+    },
+    onAbort(fn) {
+      const end = (): void => {
+        stopping.delete(end);
+        fn();
+      };
+      stopping.add(end);
+      // Comes once, whether the reply was sent or the client has gone.
+      raw.once('close', end);
+    },
+  };
+}
+
+/** Loopback in both families, as far as the machine has them. */
+async function listenAlso(handler: Parameters<typeof createServer>[1], upgrade: (...args: never[]) => void, port: number): Promise<Server[]> {
+  const servers: Server[] = [];
+  for (const host of ['127.0.0.1', '::1']) {
+    const server = createServer({ keepAliveTimeout: 75_000 }, handler);
+    server.on('upgrade', upgrade as never);
+    try {
+      await new Promise<void>((resolve, reject) => {
+        server.once('error', reject);
+        server.listen(port, host, () => resolve());
+      });
+      servers.push(server);
+    } catch (error) {
+      if (host === '127.0.0.1') throw error;
+    }
+  }
+  return servers;
+}

@@ -1,0 +1,86 @@
+/**
+ * The worker's identity on disk: made once from a join token, used for ever after. With it the head's herd and the
+ * highest epoch that was seen.
+ */
+import { randomUUID } from 'node:crypto';
+import { readFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import type { ErrorBody, JoinReply } from '@drover/core/wire';
+import type { Memory } from './agent/index.ts';
+import { writeAtomic } from './os/index.ts';
+
+export interface Identity {
+  readonly workerId: string;
+  readonly token: string;
+  readonly herd: string;
+}
+
+/** A join that cannot succeed by trying again. */
+export class JoinRefused extends Error {}
+
+async function readJson<T>(path: string): Promise<T | null> {
+  try {
+    return JSON.parse(await readFile(path, 'utf8')) as T;
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return null;
+    throw new Error(`${path} cannot be read: ${(error as Error).message}. Move it away to join anew`, { cause: error });
+  }
+}
+
+export const readIdentity = (stateDir: string): Promise<Identity | null> => readJson<Identity>(join(stateDir, 'identity.json'));
+
+export async function readMemory(stateDir: string, identity: Identity): Promise<Memory> {
+  return (await readJson<Memory>(join(stateDir, 'head.json'))) ?? { herd: identity.herd, epoch: 0 };
+}
+
+export const writeMemory = (stateDir: string, memory: Memory): void =>
+  writeAtomic(join(stateDir, 'head.json'), `${JSON.stringify(memory)}\n`);
+
+/**
+ * Exchanges the join token. The id is written down before the call, so that a call whose answer is lost can be made
+ * again. Unreachable heads are tried until `signal` ends it. @throws {JoinRefused}
+ */
+export async function joinHerd(options: {
+  readonly stateDir: string;
+  readonly headUrl: string;
+  readonly joinToken: string;
+  readonly name: string | null;
+  readonly onRetry: (why: string) => void;
+}): Promise<Identity> {
+  const pendingPath = join(options.stateDir, 'joining.json');
+  let pending = await readJson<{ workerId: string }>(pendingPath);
+  if (!pending) {
+    pending = { workerId: randomUUID() };
+    writeAtomic(pendingPath, `${JSON.stringify(pending)}\n`);
+  }
+  for (let delayMs = 100; ; delayMs = Math.min(delayMs * 2, 5_000)) {
+    try {
+      const response = await fetch(`${options.headUrl.replace(/\/+$/, '')}/v1/join`, {
+        method: 'POST',
+        headers: { authorization: `Bearer ${options.joinToken}`, 'content-type': 'application/json' },
+        body: JSON.stringify({ workerId: pending.workerId, name: options.name }),
+      });
+      if (response.ok) {
+        const identity = (await response.json()) as JoinReply;
+        writeAtomic(join(options.stateDir, 'identity.json'), `${JSON.stringify(identity)}\n`);
+        return identity;
+      }
+      const text = await response.text();
+      if (response.status < 500 && response.status !== 429) throw new JoinRefused(messageOf(text, response.status));
+      options.onRetry(messageOf(text, response.status));
+    } catch (error) {
+      if (error instanceof JoinRefused) throw error;
+      const cause = (error as Error).cause;
+      options.onRetry(cause instanceof Error ? cause.message : (error as Error).message);
+    }
+    await new Promise((resolve) => setTimeout(resolve, delayMs));
+  }
+}
+
+function messageOf(text: string, status: number): string {
+  try {
+    return (JSON.parse(text) as ErrorBody).error.message;
+  } catch {
+    return `the head answered ${status}`;
+  }
+}

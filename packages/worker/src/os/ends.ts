@@ -1,0 +1,71 @@
+/** Learns of the end of each attempt and tells it once. */
+import { watch } from 'node:fs';
+import type { AttemptKey, Logger } from '../agent/ports.ts';
+import type { Attempt, End } from './attempt.ts';
+import { observeEnd, recallShim } from './found.ts';
+import { SHIM_REFUSED } from './start.ts';
+
+type Listener = (key: AttemptKey, end: End) => void;
+
+export class Ends {
+  private readonly listeners: Listener[] = [];
+  private readonly wallMs: () => number;
+  private readonly logger: Logger;
+  private closed = false;
+
+  constructor(wallMs: () => number, logger: Logger) {
+    this.wallMs = wallMs;
+    this.logger = logger;
+  }
+
+  onEnd(listener: Listener): void {
+    this.listeners.push(listener);
+  }
+
+  /** From here on nothing is told. */
+  close(): void {
+    this.closed = true;
+  }
+
+  /** For a shim that is no child of ours. The rounds call `look` as well, should the watch miss it. */
+  follow(attempt: Attempt): void {
+    if (attempt.unwatch !== null || attempt.end !== null || this.closed) return;
+    attempt.unwatch = () => {};
+    try {
+      const watcher = watch(attempt.folder, { persistent: false }, () => this.look(attempt));
+      watcher.on('error', () => watcher.close());
+      attempt.unwatch = () => watcher.close();
+    } catch (error) {
+      const why = String(error);
+      this.logger.warn({ attempt: attempt.id, why }, 'no file watch: its end is looked for each second');
+    }
+    setImmediate(() => this.look(attempt));
+  }
+
+  unfollow(attempt: Attempt): void {
+    attempt.unwatch?.();
+    attempt.unwatch = null;
+  }
+
+  /** For a shim that is a child of ours. */
+  childEnded(attempt: Attempt, status: number | null): void {
+    attempt.isChild = false;
+    if (status !== SHIM_REFUSED) {
+      this.look(attempt);
+      return;
+    }
+    // It found the attempt taken, or could not write. Whoever else began it is followed.
+    attempt.shim = null;
+    void recallShim(attempt).then((by) => (by === 'shim' ? this.follow(attempt) : this.look(attempt)));
+  }
+
+  /** Tells the end if there is one. */
+  look(attempt: Attempt): void {
+    if (this.closed || attempt.end !== null || attempt.isChild) return;
+    const end = observeEnd(attempt, this.wallMs());
+    if (end === null) return;
+    attempt.end = end;
+    this.unfollow(attempt);
+    for (const listener of this.listeners) listener(attempt.key, end);
+  }
+}

@@ -1,0 +1,209 @@
+/** The machine under the worker: processes, cgroups, ports and logs behind the port `Machine`. */
+import { existsSync } from 'node:fs';
+import type { StartOrder } from '@drover/core/wire';
+import type { AttemptKey, Clock, FoundAttempt, Machine, Started, StopNote } from '../agent/ports.ts';
+import { LaunchError } from '../agent/ports.ts';
+import { type Attempt, type End, isShimAlive } from './attempt.ts';
+import { removeCgroup, removeOrphans, removeSetup } from './cgroups.ts';
+import { Ends } from './ends.ts';
+import { folderOf, listFolders, readStop, removeAttemptFolder, writeStop } from './folder.ts';
+import { observeEnd, recall, recallShim, recordOrAside } from './found.ts';
+import { GpuMemory } from './gpu-memory.ts';
+import { Launcher, type LauncherParts } from './launcher.ts';
+import { logExtent, readLog, watchLog } from './logs.ts';
+import { Members } from './members.ts';
+import { markFor } from './process.ts';
+import { Rounds } from './rounds.ts';
+import type { PortsReader } from './sockets.ts';
+
+export interface MachineParts extends LauncherParts {
+  readonly trimsLogs: boolean;
+  readonly ports: PortsReader;
+  readonly clock: Pick<Clock, 'wallMs' | 'monoMs'>;
+}
+
+/** Connections linger for a minute, so an old reading tells as much; a reading takes milliseconds on a large machine. */
+const LINGER_AGE_MS = 500;
+const idOf = (key: AttemptKey): string => markFor(key.instance, key.attempt);
+
+export class OsMachine implements Machine {
+  private readonly parts: MachineParts;
+  private readonly attempts = new Map<string, Attempt>();
+  private readonly launching = new Map<string, Promise<Started>>();
+  private readonly members = new Members();
+  private readonly gpuMemory = new GpuMemory();
+  private readonly rounds: Rounds;
+  private readonly ends: Ends;
+  private readonly launcher: Launcher;
+
+  constructor(parts: MachineParts) {
+    this.parts = parts;
+    this.ends = new Ends(parts.clock.wallMs, parts.logger);
+    this.launcher = new Launcher(parts, this.ends);
+    this.rounds = new Rounds({
+      monoMs: parts.clock.monoMs,
+      ports: parts.ports,
+      trims: parts.trimsLogs,
+      sample: (attempt) => this.sample(attempt),
+    });
+  }
+
+  async scan(): Promise<FoundAttempt[]> {
+    const { stateDir, logger, cgroups } = this.parts;
+    const found: FoundAttempt[] = [];
+    for (const { instance, attempt: number, folder } of listFolders(stateDir)) {
+      const id = markFor(instance, number);
+      if (this.launching.has(id)) continue;
+      const known = this.attempts.get(id);
+      const record = known === undefined ? recordOrAside(stateDir, folder, id, logger) : null;
+      const attempt = known ?? (record === null ? null : await recall(folder, record));
+      if (attempt === null) continue;
+      this.attempts.set(id, attempt);
+      found.push(await this.take(attempt));
+    }
+    removeOrphans(cgroups, (name) => this.attempts.has(name) || this.launching.has(name));
+    return found;
+  }
+
+  launch(order: StartOrder): Promise<Started> {
+    const id = idOf(order);
+    const under = this.launching.get(id);
+    if (under !== undefined) return under;
+    const launching = this.begin(order, id).finally(() => this.launching.delete(id));
+    this.launching.set(id, launching);
+    return launching;
+  }
+
+  private async begin(order: StartOrder, id: string): Promise<Started> {
+    const known = this.attempts.get(id);
+    if (known?.shim != null) return startedOf(known);
+    const attempt = await this.launcher.begin(order, id, known);
+    this.attempts.set(id, attempt);
+    this.rounds.add(attempt);
+    return startedOf(attempt);
+  }
+
+  onEnd(listener: (key: AttemptKey, exit: End) => void): void {
+    this.ends.onEnd(listener);
+  }
+
+  async noteStop(key: AttemptKey, note: StopNote): Promise<void> {
+    const folder = this.folder(key);
+    if (existsSync(folder)) writeStop(folder, note);
+  }
+
+  async signal(key: AttemptKey, signal: 'SIGTERM' | 'SIGKILL'): Promise<void> {
+    const attempt = this.attempts.get(idOf(key));
+    if (attempt === undefined) return;
+    await (signal === 'SIGTERM' ? this.members.terminate(attempt) : this.members.kill(attempt));
+  }
+
+  async isEmpty(key: AttemptKey): Promise<boolean> {
+    const attempt = this.attempts.get(idOf(key));
+    return attempt === undefined || (await this.members.isEmpty(attempt));
+  }
+
+  async isReleased(key: AttemptKey): Promise<boolean> {
+    const attempt = this.attempts.get(idOf(key));
+    if (attempt === undefined) return true;
+    if (attempt.wasBound && attempt.holdsPort && this.parts.ports.read(20).listening.has(attempt.port))
+      return false;
+    return attempt.gpuPids.size === 0 || !(await this.gpuMemory.isHeldBy(attempt.gpuPids));
+  }
+
+  async release(key: AttemptKey): Promise<void> {
+    const attempt = this.attempts.get(idOf(key));
+    if (attempt === undefined) return;
+    this.rounds.delete(attempt);
+    this.ends.unfollow(attempt);
+    if (attempt.holdsPort) {
+      attempt.holdsPort = false;
+      // A connection that lingers tells of a listener that came and went between two looks.
+      this.parts.pool.giveBack(
+        attempt.port,
+        attempt.wasBound || this.parts.ports.read(LINGER_AGE_MS).any.has(attempt.port),
+      );
+    }
+    if (attempt.cgroup !== null && !removeCgroup(attempt.cgroup)) {
+      this.parts.logger.warn(
+        { attempt: attempt.id },
+        'the cgroup cannot be removed yet; the next start will',
+      );
+    }
+  }
+
+  async remove(key: AttemptKey): Promise<void> {
+    const attempt = this.attempts.get(idOf(key));
+    if (attempt !== undefined && isShimAlive(attempt)) throw new Error(`${attempt.id} still runs`);
+    await this.release(key);
+    await attempt?.log.settled();
+    this.attempts.delete(idOf(key));
+    await removeAttemptFolder(this.folder(key));
+  }
+
+  async logExtent(key: AttemptKey): Promise<{ available: number; size: number }> {
+    const attempt = this.attempts.get(idOf(key));
+    return logExtent(this.folder(key), attempt?.order.logCapBytes ?? Number.MAX_SAFE_INTEGER);
+  }
+
+  /** @throws {RangeError} when the bytes were trimmed before they could be read: ask for the extent again. */
+  async readLog(key: AttemptKey, offset: number, limit: number): Promise<Uint8Array> {
+    const bytes = await readLog(this.folder(key), offset, limit);
+    const trimmedTo = this.attempts.get(idOf(key))?.log.trimmedTo ?? 0;
+    if (offset < trimmedTo) throw new RangeError(`the log begins at ${trimmedTo}; ${offset} is gone`);
+    return bytes;
+  }
+
+  watchLog(key: AttemptKey, listener: () => void): { close(): void } {
+    return watchLog(this.folder(key), listener);
+  }
+
+  /** Lets go of everything and ends nothing: the instances go on, and the next machine on this folder finds them. */
+  async close(): Promise<void> {
+    this.ends.close();
+    this.rounds.close();
+    this.parts.pool.close();
+    for (const attempt of this.attempts.values()) this.ends.unfollow(attempt);
+    removeSetup(this.parts.cgroups);
+  }
+
+  private folder(key: AttemptKey): string {
+    return folderOf(this.parts.stateDir, key.instance, key.attempt);
+  }
+
+  /** Classifies an attempt that was found, and watches it if it runs. */
+  private async take(attempt: Attempt): Promise<FoundAttempt> {
+    const begun = attempt.shim !== null || (await recallShim(attempt)) !== 'nobody';
+    attempt.end ??= begun ? observeEnd(attempt, this.parts.clock.wallMs()) : null;
+    const state = attempt.end !== null ? 'ended' : begun ? 'running' : 'preparing';
+    if (!attempt.holdsPort && (state !== 'ended' || !(await this.members.isEmpty(attempt)))) {
+      attempt.holdsPort = true;
+      await this.parts.pool.adopt(attempt.port);
+    }
+    if (state === 'running') {
+      this.rounds.add(attempt);
+      if (!attempt.isChild) this.ends.follow(attempt);
+    }
+    return {
+      ...attempt.key,
+      order: attempt.order,
+      port: attempt.port,
+      pid: attempt.shim?.pid ?? null,
+      startedAtMs: attempt.shim?.startedAtMs ?? null,
+      state,
+      exit: attempt.end,
+      stop: readStop(attempt.folder),
+    };
+  }
+
+  private sample(attempt: Attempt): void {
+    if (!attempt.isChild) this.ends.look(attempt);
+    if (attempt.order.gpuIndices.length > 0)
+      for (const pid of this.members.seen(attempt)) attempt.gpuPids.add(pid);
+  }
+}
+
+function startedOf(attempt: Attempt): Started {
+  if (attempt.shim === null) throw new LaunchError('START_FAILED', 'the shim could not begin');
+  return { pid: attempt.shim.pid, port: attempt.port, startedAtMs: attempt.shim.startedAtMs };
+}

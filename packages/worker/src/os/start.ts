@@ -1,0 +1,96 @@
+/** Starting a shim: the checks before it, and the process itself. */
+import { type ChildProcess, spawn } from 'node:child_process';
+import { accessSync, constants, mkdirSync, statSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import type { StartOrder } from '@drover/core/wire';
+import { LaunchError } from '../agent/ports.ts';
+import { hasCode } from './atomic.ts';
+import { type AttemptCgroup, entriesOf } from './cgroups.ts';
+import { workFolder } from './folder.ts';
+
+/** The exit status of a shim that found the attempt taken. */
+export const SHIM_REFUSED = 121;
+
+/** @throws {LaunchError} when the working directory or the virtual environment is not there. */
+export function checkPlaces(order: StartOrder): void {
+  if (order.workdir !== null && !isEnterable(order.workdir)) {
+    throw new LaunchError(
+      'WORKDIR_NOT_FOUND',
+      `the working directory ${order.workdir} is not a folder that the worker may enter`,
+    );
+  }
+  const activate = order.venv === null ? null : join(order.venv, 'bin', 'activate');
+  if (activate !== null && !isReadable(activate)) {
+    throw new LaunchError(
+      'VENV_NOT_FOUND',
+      `the virtual environment ${order.venv} has no readable ${activate}`,
+    );
+  }
+}
+
+function isEnterable(path: string): boolean {
+  try {
+    accessSync(path, constants.X_OK);
+    return statSync(path).isDirectory();
+  } catch {
+    return false;
+  }
+}
+
+function isReadable(path: string): boolean {
+  try {
+    accessSync(path, constants.R_OK);
+    return statSync(path).isFile();
+  } catch {
+    return false;
+  }
+}
+
+/** The folder in which the command begins; its own one is made when the order names none. */
+export function workingDirectory(order: StartOrder, folder: string): string {
+  if (order.workdir !== null) return order.workdir;
+  const path = workFolder(folder);
+  try {
+    mkdirSync(path, { mode: 0o700 });
+  } catch (error) {
+    if (!hasCode(error, 'EEXIST')) throw error;
+  }
+  return path;
+}
+
+/** What the shim reads: one `key value` in a line. */
+export function writeSpec(folder: string, cgroup: AttemptCgroup | null, oomScore: number | null): void {
+  const lines = cgroup === null ? [] : entriesOf(cgroup).map((path) => `cgroup ${path}\n`);
+  if (oomScore !== null) lines.push(`oom_score_adj ${oomScore}\n`);
+  writeFileSync(join(folder, 'spec'), lines.join(''), { mode: 0o600 });
+}
+
+/**
+ * Starts the shim in a session of its own, with nothing of the worker's but the environment that is given.
+ * @throws {LaunchError} when the system refuses the process.
+ */
+export async function spawnShim(
+  shimPath: string,
+  folder: string,
+  argv: string[],
+  env: Record<string, string>,
+  cwd: string,
+): Promise<ChildProcess & { pid: number }> {
+  const refused = (error: unknown) =>
+    new LaunchError(
+      'START_FAILED',
+      `the process could not be started: ${error instanceof Error ? error.message : error}`,
+    );
+  let child: ChildProcess;
+  try {
+    child = spawn('/bin/sh', [shimPath, folder, ...argv], { detached: true, stdio: 'ignore', env, cwd });
+  } catch (error) {
+    throw refused(error);
+  }
+  if (child.pid === undefined) {
+    const failed = child;
+    throw refused(await new Promise((resolve) => failed.once('error', resolve)));
+  }
+  child.unref();
+  return child as ChildProcess & { pid: number };
+}

@@ -1,0 +1,77 @@
+/** One worker: identity, machine, agent, link. */
+import { randomUUID } from 'node:crypto';
+import type { Offer } from '@drover/core/wire';
+import { Agent, type Logger } from './agent/index.ts';
+import { JoinRefused, joinHerd, readIdentity, readMemory, writeMemory } from './identity.ts';
+import { openControlLink } from './link/control-link.ts';
+import { logDialer } from './link/log-dialer.ts';
+import { bootId, createMachine } from './os/index.ts';
+
+export interface WorkerOptions {
+  /** The state folder, held by the caller's lock. */
+  readonly stateDir: string;
+  readonly headUrl: string;
+  /** Ignored once there is an identity on disk. */
+  readonly joinToken: string | null;
+  readonly name: string | null;
+  readonly offer: Omit<Offer, 'supervision'>;
+  readonly shimPath: string;
+  readonly cleanEnv: boolean;
+  readonly log: Logger;
+  /** The head refuses this worker for good. */
+  readonly onRefused: (reason: string) => void;
+}
+
+export interface RunningWorker {
+  readonly workerId: string;
+  /** Resolves when the head shows this worker ONLINE. */
+  readonly online: Promise<void>;
+  /** Lets go of the link and the files. Touches no instance. */
+  close(): Promise<void>;
+}
+
+/** @throws {JoinRefused} when there is no identity and none can be had */
+export async function startWorker(options: WorkerOptions): Promise<RunningWorker> {
+  const { stateDir, headUrl, log } = options;
+  let identity = await readIdentity(stateDir);
+  if (!identity) {
+    if (options.joinToken === null) throw new JoinRefused('this worker has no identity yet: pass --join-token (make one with "drover join-token create")');
+    const onRetry = (why: string): void => log.warn({ headUrl, why }, 'cannot join yet; trying again');
+    identity = await joinHerd({ stateDir, headUrl, joinToken: options.joinToken, name: options.name, onRetry });
+  }
+  const { workerId, token } = identity;
+  const machine = await createMachine({ stateDir, workerId, shimPath: options.shimPath, cleanEnv: options.cleanEnv, logger: log });
+  const agent = new Agent(
+    {
+      clock: {
+        wallMs: () => Date.now(),
+        monoMs: () => performance.now(),
+        after(delayMs, fn) {
+          const timer = setTimeout(fn, delayMs);
+          return { cancel: () => clearTimeout(timer) };
+        },
+      },
+      machine,
+      log,
+      toBase64: (bytes) => Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength).toString('base64'),
+      remember: async (memory) => writeMemory(stateDir, memory),
+      dialLog: logDialer(headUrl, token),
+    },
+    {
+      session: randomUUID(),
+      bootId: bootId(),
+      offer: { ...options.offer, supervision: machine.supervision },
+      memory: await readMemory(stateDir, identity),
+    },
+  );
+  await agent.start();
+  const link = openControlLink({ headUrl, token, agent, log, onRefused: options.onRefused });
+  return {
+    workerId,
+    online: agent.welcomed,
+    async close() {
+      link.close();
+      await machine.close();
+    },
+  };
+}
