@@ -1,1 +1,1 @@
-export {};
+export { type PyletContext, pyletNotFound, registerPylet } from './pylet/register.ts';

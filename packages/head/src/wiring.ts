@@ -2,8 +2,9 @@
 import { createServer, type Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { join } from 'node:path';
+import { registerPylet } from '@drover/compat';
 import { Engine, type Logger, type Timing } from '@drover/engine';
-import type { FastifyReply, FastifyRequest } from 'fastify';
+import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import { adminToken } from './auth/admin-token.ts';
 import { makeGuard } from './auth/guard.ts';
 import { openFolderBlobs } from './blobs/folder-blobs.ts';
@@ -65,11 +66,28 @@ export async function startHead(options: HeadOptions): Promise<Head> {
     },
   };
   await registerOpenApi(app, options.version);
-  for (const routes of [headRoutes, instanceRoutes, logRoutes, workerRoutes, joinRoutes, eventRoutes, streamRoutes]) routes(app, context);
+  for (const routes of [
+    headRoutes,
+    instanceRoutes,
+    logRoutes,
+    workerRoutes,
+    joinRoutes,
+    eventRoutes,
+    streamRoutes,
+  ])
+    routes(app, context);
+  registerPylet(app as unknown as FastifyInstance, {
+    engine,
+    log,
+    accounting: options.pyletAccounting,
+    actorOf,
+    abortOf: context.abortOf,
+  });
   const links = makeControlLinks(engine, guard, log);
   app.server.on('upgrade', links.upgrade);
   await app.listen({ host: options.host, port: options.port });
-  const extra = options.alsoListen === null ? [] : await listenAlso(app.routing, links.upgrade, options.alsoListen);
+  const extra =
+    options.alsoListen === null ? [] : await listenAlso(app.routing, links.upgrade, options.alsoListen);
   const { port } = app.server.address() as AddressInfo;
   const host = options.host === '0.0.0.0' || options.host === '::' ? '127.0.0.1' : options.host;
   return {
@@ -87,7 +105,9 @@ export async function startHead(options: HeadOptions): Promise<Head> {
       for (const server of servers) server.closeIdleConnections();
       await app.close();
       clearTimeout(cut);
-      await engine.state.durable().catch((err: unknown) => log.error({ err }, 'stopping with a store that refuses'));
+      await engine.state
+        .durable()
+        .catch((err: unknown) => log.error({ err }, 'stopping with a store that refuses'));
       await store.close();
     },
   };
@@ -117,7 +137,11 @@ function abortOf(reply: FastifyReply, stopping: Set<() => void>): Abort {
 }
 
 /** Loopback in both families, as far as the machine has them. */
-async function listenAlso(handler: Parameters<typeof createServer>[1], upgrade: (...args: never[]) => void, port: number): Promise<Server[]> {
+async function listenAlso(
+  handler: Parameters<typeof createServer>[1],
+  upgrade: (...args: never[]) => void,
+  port: number,
+): Promise<Server[]> {
   const servers: Server[] = [];
   for (const host of ['127.0.0.1', '::1']) {
     const server = createServer({ keepAliveTimeout: 75_000 }, handler);

@@ -23,11 +23,14 @@ async function readJson<T>(path: string): Promise<T | null> {
     return JSON.parse(await readFile(path, 'utf8')) as T;
   } catch (error) {
     if ((error as NodeJS.ErrnoException).code === 'ENOENT') return null;
-    throw new Error(`${path} cannot be read: ${(error as Error).message}. Move it away to join anew`, { cause: error });
+    throw new Error(`${path} cannot be read: ${(error as Error).message}. Move it away to join anew`, {
+      cause: error,
+    });
   }
 }
 
-export const readIdentity = (stateDir: string): Promise<Identity | null> => readJson<Identity>(join(stateDir, 'identity.json'));
+export const readIdentity = (stateDir: string): Promise<Identity | null> =>
+  readJson<Identity>(join(stateDir, 'identity.json'));
 
 export async function readMemory(stateDir: string, identity: Identity): Promise<Memory> {
   return (await readJson<Memory>(join(stateDir, 'head.json'))) ?? { herd: identity.herd, epoch: 0 };
@@ -66,7 +69,8 @@ export async function joinHerd(options: {
         return identity;
       }
       const text = await response.text();
-      if (response.status < 500 && response.status !== 429) throw new JoinRefused(messageOf(text, response.status));
+      if (response.status < 500 && response.status !== 429)
+        throw new JoinRefused(messageOf(text, response.status));
       options.onRetry(messageOf(text, response.status));
     } catch (error) {
       if (error instanceof JoinRefused) throw error;

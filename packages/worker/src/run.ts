@@ -35,12 +35,27 @@ export async function startWorker(options: WorkerOptions): Promise<RunningWorker
   const { stateDir, headUrl, log } = options;
   let identity = await readIdentity(stateDir);
   if (!identity) {
-    if (options.joinToken === null) throw new JoinRefused('this worker has no identity yet: pass --join-token (make one with "drover join-token create")');
+    if (options.joinToken === null)
+      throw new JoinRefused(
+        'this worker has no identity yet: pass --join-token (make one with "drover join-token create")',
+      );
     const onRetry = (why: string): void => log.warn({ headUrl, why }, 'cannot join yet; trying again');
-    identity = await joinHerd({ stateDir, headUrl, joinToken: options.joinToken, name: options.name, onRetry });
+    identity = await joinHerd({
+      stateDir,
+      headUrl,
+      joinToken: options.joinToken,
+      name: options.name,
+      onRetry,
+    });
   }
   const { workerId, token } = identity;
-  const machine = await createMachine({ stateDir, workerId, shimPath: options.shimPath, cleanEnv: options.cleanEnv, logger: log });
+  const machine = await createMachine({
+    stateDir,
+    workerId,
+    shimPath: options.shimPath,
+    cleanEnv: options.cleanEnv,
+    logger: log,
+  });
   const agent = new Agent(
     {
       clock: {

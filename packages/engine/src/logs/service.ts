@@ -17,6 +17,8 @@ export interface LogRequest {
   readonly tail?: number | undefined;
   readonly follow: boolean;
   readonly attempt?: number | undefined;
+  /** When the reader goes away. */
+  readonly abort: { readonly aborted: boolean; onAbort(fn: () => void): void };
 }
 
 /** How long a follower waits before it looks again for a worker that is away. */
@@ -41,7 +43,7 @@ export class LogService {
    */
   async read(actor: Actor, ref: string, request: LogRequest): Promise<Arrival> {
     let row = await this.#reads.resolve(actor, ref);
-    if (row.attempt === 0 && request.follow) row = await this.#started(row);
+    if (row.attempt === 0 && request.follow) row = await this.#started(row, request.abort);
     const attempt = request.attempt ?? row.attempt;
     if (attempt < 1 || attempt > row.attempt) {
       throw new DroverError('LOG_NOT_FOUND', {
@@ -51,14 +53,15 @@ export class LogService {
     }
     const offset = request.tail === undefined ? (request.offset ?? 0) : -request.tail;
     const arrival = await this.#open(row, attempt, offset, request);
-    return request.follow
-      ? { ...arrival, bytes: this.#follow(row.id, attempt, arrival, request.limit) }
-      : arrival;
+    if (request.follow) return { ...arrival, bytes: this.#follow(row.id, attempt, arrival, request) };
+    request.abort.onAbort(() => arrival.cancel());
+    return arrival;
   }
 
-  async #started(row: InstanceRow): Promise<InstanceRow> {
+  async #started(row: InstanceRow, abort: LogRequest['abort']): Promise<InstanceRow> {
     let now = row;
-    while (now.attempt === 0 && now.endedMs === null) now = await this.#reads.wait(row.id, 'running', 30_000);
+    while (now.attempt === 0 && now.endedMs === null && !abort.aborted)
+      now = await this.#reads.wait(row.id, 'running', 30_000, abort);
     return now;
   }
 
@@ -98,19 +101,21 @@ export class LogService {
     const size = available + stored;
     const offset = Math.min(size, Math.max(available, wanted < 0 ? size + wanted : wanted));
     const bytes = stored === 0 ? null : await this.#ports.blobs.read(key, offset - available, limit);
-    return { offset, available, size, bytes: bytes ?? nothing() };
+    return { offset, available, size, bytes: bytes ?? nothing(), cancel: () => undefined };
   }
 
   async *#follow(
     id: string,
     attempt: number,
     first: Arrival,
-    limit = Number.MAX_SAFE_INTEGER,
+    request: LogRequest,
   ): AsyncIterable<Uint8Array> {
+    const { abort } = request;
     let arrival: Arrival | null = first;
     let at = first.offset;
-    let left = limit;
-    for (;;) {
+    let left = request.limit ?? Number.MAX_SAFE_INTEGER;
+    abort.onAbort(() => arrival?.cancel());
+    while (!abort.aborted) {
       if (arrival) {
         try {
           at = Math.max(at, arrival.offset);
@@ -121,6 +126,7 @@ export class LogService {
           }
           return;
         } catch (error) {
+          if (abort.aborted) return;
           this.#ports.log.info(
             { instance: id, attempt, err: error },
             'a log stream broke off; going on at its offset',
@@ -130,11 +136,12 @@ export class LogService {
       if (left <= 0) return;
       arrival = await this.#reopen(id, attempt, at, left);
     }
+    arrival?.cancel();
   }
 
   async #reopen(id: string, attempt: number, offset: number, limit: number): Promise<Arrival | null> {
     const row = await this.#reads.find(id);
-    if (!row) return { offset, available: offset, size: offset, bytes: nothing() };
+    if (!row) return { offset, available: offset, size: offset, bytes: nothing(), cancel: () => undefined };
     try {
       return await this.#open(row, attempt, offset, { limit, follow: true });
     } catch {

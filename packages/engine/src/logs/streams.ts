@@ -12,6 +12,8 @@ export interface Arrival {
   readonly available: number;
   readonly size: number;
   readonly bytes: AsyncIterable<Uint8Array>;
+  /** Cuts the stream; whoever reads it gets an error. */
+  cancel(): void;
 }
 
 interface Pending {

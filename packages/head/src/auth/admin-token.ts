@@ -16,8 +16,14 @@ export async function adminToken(stateDir: string): Promise<{ token: string; fil
     if ((error as NodeJS.ErrnoException).code !== 'EEXIST') throw error;
   }
   const { mode } = await stat(file);
-  if ((mode & 0o077) !== 0) throw new Error(`${file} can be read by others (mode ${(mode & 0o777).toString(8)}): run chmod 600 on it`);
+  if ((mode & 0o077) !== 0)
+    throw new Error(
+      `${file} can be read by others (mode ${(mode & 0o777).toString(8)}): run chmod 600 on it`,
+    );
   const token = (await readFile(file, 'utf8')).trim();
-  if (!TOKEN.test(token)) throw new Error(`${file} holds no token (drv_ and at least 20 letters, digits, - or _): remove it to have a new one made`);
+  if (!TOKEN.test(token))
+    throw new Error(
+      `${file} holds no token (drv_ and at least 20 letters, digits, - or _): remove it to have a new one made`,
+    );
   return { token, file };
 }

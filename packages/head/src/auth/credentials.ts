@@ -21,4 +21,5 @@ export function tokenOf(request: IncomingMessage): string | null {
 
 const LOOPBACK = /^(?:127\.|::1$|::ffff:127\.)/;
 /** True when the peer is on this machine. */
-export const isLoopback = (address: string | undefined): boolean => address !== undefined && LOOPBACK.test(address);
+export const isLoopback = (address: string | undefined): boolean =>
+  address !== undefined && LOOPBACK.test(address);

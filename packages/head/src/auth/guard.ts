@@ -18,9 +18,14 @@ export interface Guard {
 
 const NOBODY: Actor = { kind: 'system', name: 'nobody', project: DEFAULT_PROJECT };
 
-export function makeGuard(engine: Engine, adminToken: string, options: { readonly trustLoopback: boolean }): Guard {
+export function makeGuard(
+  engine: Engine,
+  adminToken: string,
+  options: { readonly trustLoopback: boolean },
+): Guard {
   const adminDigest = Buffer.from(realRandom.digest(adminToken), 'hex');
-  const isAdmin = (token: string): boolean => timingSafeEqual(Buffer.from(realRandom.digest(token), 'hex'), adminDigest);
+  const isAdmin = (token: string): boolean =>
+    timingSafeEqual(Buffer.from(realRandom.digest(token), 'hex'), adminDigest);
 
   const worker = (request: IncomingMessage): string => {
     const workerId = engine.workers.authenticate(tokenOf(request) ?? '');
@@ -35,7 +40,8 @@ export function makeGuard(engine: Engine, adminToken: string, options: { readonl
       if (access === 'worker') return { ...workerActor(worker(request)), requestId };
       const token = tokenOf(request);
       const trusted = token === null && options.trustLoopback && isLoopback(request.socket.remoteAddress);
-      if (trusted || (token !== null && isAdmin(token))) return { kind: 'person', name: 'admin', project: DEFAULT_PROJECT, requestId };
+      if (trusted || (token !== null && isAdmin(token)))
+        return { kind: 'person', name: 'admin', project: DEFAULT_PROJECT, requestId };
       if (token !== null && engine.workers.authenticate(token) !== null) throw new DroverError('FORBIDDEN');
       throw new DroverError('UNAUTHENTICATED');
     },

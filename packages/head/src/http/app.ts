@@ -1,14 +1,29 @@
 /** The HTTP server without its routes: parsing, authentication, errors, limits. */
 import { randomUUID } from 'node:crypto';
+import { pyletNotFound } from '@drover/compat';
 import { DroverError } from '@drover/core';
 import type { Actor, Engine, Logger } from '@drover/engine';
-import Fastify, { type FastifyBaseLogger, type FastifyInstance, type FastifyReply, type FastifyRequest, type RawReplyDefaultExpression, type RawRequestDefaultExpression, type RawServerDefault } from 'fastify';
+import Fastify, {
+  type FastifyBaseLogger,
+  type FastifyInstance,
+  type FastifyReply,
+  type FastifyRequest,
+  type RawReplyDefaultExpression,
+  type RawRequestDefaultExpression,
+  type RawServerDefault,
+} from 'fastify';
 import type { ZodTypeProvider } from 'fastify-type-provider-zod';
 import type { Access, Guard } from '../auth/guard.ts';
 import { setErrorHandler } from './errors.ts';
 import { validatorCompiler } from './validation.ts';
 
-export type App = FastifyInstance<RawServerDefault, RawRequestDefaultExpression, RawReplyDefaultExpression, FastifyBaseLogger, ZodTypeProvider>;
+export type App = FastifyInstance<
+  RawServerDefault,
+  RawRequestDefaultExpression,
+  RawReplyDefaultExpression,
+  FastifyBaseLogger,
+  ZodTypeProvider
+>;
 
 declare module 'fastify' {
   interface FastifyContextConfig {
@@ -46,7 +61,8 @@ const KEEP_ALIVE_MS = 75_000;
 const MOST_HEADER_BYTES = 16 * 1024;
 
 /** An absolute-form target (a client behind HTTP_PROXY) and doubled slashes become the plain path. */
-export const plainPath = (url: string): string => url.replace(/^https?:\/\/[^/?#]*/i, '').replace(/^\/*/, '/');
+export const plainPath = (url: string): string =>
+  url.replace(/^https?:\/\/[^/?#]*/i, '').replace(/^\/*/, '/');
 
 export function makeApp(guard: Guard, log: Logger): App {
   const app = Fastify({
@@ -74,17 +90,25 @@ export function makeApp(guard: Guard, log: Logger): App {
     if (request.is404) return;
     request.actor = guard.check(request.raw, request.routeOptions.config.access ?? 'admin', request.id);
   });
+  const parseJson = app.getDefaultJsonParser('error', 'error');
   // A call without a body says so by sending none, whatever its content type is.
   app.addContentTypeParser('application/json', { parseAs: 'string' }, (request, body, done) => {
     if (body === '') done(null, undefined);
-    else app.getDefaultJsonParser('error', 'error')(request, body as string, done);
+    else void parseJson(request, body as string, done);
   });
   app.removeContentTypeParser('text/plain');
   setErrorHandler(app, log, BODY_BYTES);
-  app.setNotFoundHandler(async (request) => {
+  app.setNotFoundHandler(async (request, reply) => {
     const path = request.url.split('?')[0] ?? '';
     const others = [...methods].find(([pattern]) => patternMatches(pattern, path))?.[1];
-    if (others) throw new DroverError('METHOD_NOT_ALLOWED', { method: request.method, path: path.slice(0, 200), allowed: [...others].join(', ') });
+    const foreign = pyletNotFound(path, others !== undefined);
+    if (foreign) return reply.status(foreign.status).send(foreign.body);
+    if (others)
+      throw new DroverError('METHOD_NOT_ALLOWED', {
+        method: request.method,
+        path: path.slice(0, 200),
+        allowed: [...others].join(', '),
+      });
     throw new DroverError('ROUTE_NOT_FOUND', { method: request.method, path: path.slice(0, 200) });
   });
   return app;
@@ -93,5 +117,7 @@ export function makeApp(guard: Guard, log: Logger): App {
 function patternMatches(pattern: string, path: string): boolean {
   const wanted = pattern.split('/');
   const given = path.split('/');
-  return wanted.length === given.length && wanted.every((part, at) => part.startsWith(':') || part === given[at]);
+  return (
+    wanted.length === given.length && wanted.every((part, at) => part.startsWith(':') || part === given[at])
+  );
 }

@@ -20,7 +20,8 @@ export function toDroverError(error: unknown, limitBytes: number): DroverError |
     case 'FST_ERR_CTP_INVALID_CONTENT_LENGTH':
       return new DroverError('INVALID_JSON', { rule: 'Content-Length does not match' });
     default:
-      if (statusCode === 400) return new DroverError('INVALID_JSON', { rule: (error as Error).message.slice(0, 200) });
+      if (statusCode === 400)
+        return new DroverError('INVALID_JSON', { rule: (error as Error).message.slice(0, 200) });
       return null;
   }
 }
@@ -34,7 +35,10 @@ export function setErrorHandler(app: FastifyInstance, log: Logger, limitBytes: n
   app.setErrorHandler(async (error, request: FastifyRequest, reply) => {
     let known = toDroverError(error, limitBytes);
     if (!known) {
-      log.error({ requestId: request.id, method: request.method, url: request.url, err: error }, 'a call failed for a reason of our own');
+      log.error(
+        { requestId: request.id, method: request.method, url: request.url, err: error },
+        'a call failed for a reason of our own',
+      );
       known = new DroverError('INTERNAL', { requestId: request.id });
     }
     if (known.status === 503 || known.status === 429) reply.header('retry-after', RETRY_AFTER_S);

@@ -1,6 +1,7 @@
 /** What the head says of itself, and the stream of events. */
-import { eventQuery, type EventView, headView } from '@drover/core/wire';
+
 import { invalid } from '@drover/core';
+import { type EventView, eventQuery, headView } from '@drover/core/wire';
 import { z } from 'zod';
 import type { App, RouteContext } from './app.ts';
 
@@ -9,39 +10,65 @@ const MOST_BUFFERED_BYTES = 1024 * 1024;
 const KEEP_ALIVE_MS = 15_000;
 
 export function headRoutes(app: App, { engine }: RouteContext): void {
-  app.get('/healthz', { config: { access: 'none' }, schema: { summary: 'The head serves', response: { 200: z.object({ status: z.literal('ok') }) } } }, async () => ({ status: 'ok' as const }));
-  app.get('/v1/head', { schema: { summary: 'Herd, epoch, version, store', response: { 200: headView } } }, async () => engine.viewHead());
+  app.get(
+    '/healthz',
+    {
+      config: { access: 'none' },
+      schema: { summary: 'The head serves', response: { 200: z.object({ status: z.literal('ok') }) } },
+    },
+    async () => ({ status: 'ok' as const }),
+  );
+  app.get(
+    '/v1/head',
+    { schema: { summary: 'Herd, epoch, version, store', response: { 200: headView } } },
+    async () => engine.viewHead(),
+  );
 }
 
 export function eventRoutes(app: App, { engine, actorOf, onStop }: RouteContext): void {
-  app.get('/v1/events', { schema: { summary: 'Server-sent events, resumable by revision', querystring: eventQuery, produces: ['text/event-stream'] } }, async (request, reply) => {
-    const last = request.headers['last-event-id'];
-    if (last !== undefined && !/^\d{1,16}$/.test(String(last))) throw invalid('Last-Event-ID', 'a revision number', last);
-    const after = last === undefined ? request.query.after : Number(last);
-    const { raw } = reply;
-    const early: EventView[] = [];
-    let open = false;
-    const write = (event: EventView): void => {
-      if (!open) {
-        early.push(event);
-        return;
-      }
-      raw.write(`id: ${event.rev}\nevent: ${event.noun}\ndata: ${JSON.stringify(event)}\n\n`);
-      if (raw.writableLength > MOST_BUFFERED_BYTES) raw.destroy();
-    };
-    // Before the header: too old a revision is a plain error.
-    const stop = engine.events.follow(actorOf(request), after, request.query, write);
-    reply.hijack();
-    raw.writeHead(200, { 'content-type': 'text/event-stream', 'cache-control': 'no-store', 'x-accel-buffering': 'no' });
-    raw.write(`: revision ${engine.state.rev}\n\n`);
-    open = true;
-    for (const event of early) write(event);
-    const keepAlive = setInterval(() => raw.write(': here\n\n'), KEEP_ALIVE_MS);
-    const forget = onStop(() => raw.end('event: stopping\ndata: {}\n\n'));
-    raw.on('close', () => {
-      clearInterval(keepAlive);
-      stop();
-      forget();
-    });
-  });
+  app.get(
+    '/v1/events',
+    {
+      schema: {
+        summary: 'Server-sent events, resumable by revision',
+        querystring: eventQuery,
+        produces: ['text/event-stream'],
+      },
+    },
+    async (request, reply) => {
+      const last = request.headers['last-event-id'];
+      if (last !== undefined && !/^\d{1,16}$/.test(String(last)))
+        throw invalid('Last-Event-ID', 'a revision number', last);
+      const after = last === undefined ? request.query.after : Number(last);
+      const { raw } = reply;
+      const early: EventView[] = [];
+      let open = false;
+      const write = (event: EventView): void => {
+        if (!open) {
+          early.push(event);
+          return;
+        }
+        raw.write(`id: ${event.rev}\nevent: ${event.noun}\ndata: ${JSON.stringify(event)}\n\n`);
+        if (raw.writableLength > MOST_BUFFERED_BYTES) raw.destroy();
+      };
+      // Before the header: too old a revision is a plain error.
+      const stop = engine.events.follow(actorOf(request), after, request.query, write);
+      reply.hijack();
+      raw.writeHead(200, {
+        'content-type': 'text/event-stream',
+        'cache-control': 'no-store',
+        'x-accel-buffering': 'no',
+      });
+      raw.write(`: revision ${engine.state.rev}\n\n`);
+      open = true;
+      for (const event of early) write(event);
+      const keepAlive = setInterval(() => raw.write(': here\n\n'), KEEP_ALIVE_MS);
+      const forget = onStop(() => raw.end('event: stopping\ndata: {}\n\n'));
+      raw.on('close', () => {
+        clearInterval(keepAlive);
+        stop();
+        forget();
+      });
+    },
+  );
 }

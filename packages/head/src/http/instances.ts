@@ -18,75 +18,152 @@ const KEY_RULE = '1 to 200 printable ASCII characters';
 const refParams = z.object({ ref: z.string().max(600) });
 
 export function instanceRoutes(app: App, { engine, actorOf, abortOf }: RouteContext): void {
-  app.post('/v1/instances', { schema: { summary: 'Submit an instance', body: instanceSubmit, response: { 201: instanceView } } }, async (request, reply) => {
-    const idempotencyKey = keyOf(request.headers['idempotency-key']);
-    const submitted = engine.instances.submit(actorOf(request), request.body, { idempotencyKey });
-    await engine.state.durable(submitted.rev);
-    // The scheduler ran in the same commit: what it decided may be shown when that is durable too.
-    const row = (await engine.reads.find(submitted.id)) ?? submitted;
-    return reply.status(201).send(engine.viewInstance(row));
-  });
+  app.post(
+    '/v1/instances',
+    { schema: { summary: 'Submit an instance', body: instanceSubmit, response: { 201: instanceView } } },
+    async (request, reply) => {
+      const idempotencyKey = keyOf(request.headers['idempotency-key']);
+      const submitted = engine.instances.submit(actorOf(request), request.body, { idempotencyKey });
+      await engine.state.durable(submitted.rev);
+      // The scheduler ran in the same commit: what it decided may be shown when that is durable too.
+      const row = (await engine.reads.find(submitted.id)) ?? submitted;
+      return reply.status(201).send(engine.viewInstance(row));
+    },
+  );
 
-  app.get('/v1/instances', { schema: { summary: 'List instances, newest first', querystring: instanceListQuery, response: { 200: instancePage } } }, async (request) => {
-    const { rows, nextCursor } = await engine.reads.list(actorOf(request), request.query);
-    return { items: engine.viewInstances(rows), nextCursor };
-  });
+  app.get(
+    '/v1/instances',
+    {
+      schema: {
+        summary: 'List instances, newest first',
+        querystring: instanceListQuery,
+        response: { 200: instancePage },
+      },
+    },
+    async (request) => {
+      const { rows, nextCursor } = await engine.reads.list(actorOf(request), request.query);
+      return { items: engine.viewInstances(rows), nextCursor };
+    },
+  );
 
-  app.delete('/v1/instances', { schema: { summary: 'Delete all instances, or those of one status', querystring: deleteAllQuery, response: { 200: deletedCount } } }, async (request) => {
-    const actor = actorOf(request);
-    const deleted = engine.instances.deleteMany(actor, await engine.idsOf(actor, request.query.status));
-    await engine.state.durable();
-    return { deleted };
-  });
+  app.delete(
+    '/v1/instances',
+    {
+      schema: {
+        summary: 'Delete all instances, or those of one status',
+        querystring: deleteAllQuery,
+        response: { 200: deletedCount },
+      },
+    },
+    async (request) => {
+      const actor = actorOf(request);
+      const deleted = engine.instances.deleteMany(actor, await engine.idsOf(actor, request.query.status));
+      await engine.state.durable();
+      return { deleted };
+    },
+  );
 
-  app.get('/v1/instances/:ref', { schema: { summary: 'One instance; wait= holds the reply', params: refParams, querystring: instanceGetQuery, response: { 200: instanceView } } }, async (request, reply) => {
-    const row = await engine.reads.resolve(actorOf(request), request.params.ref);
-    const { wait, timeoutMs } = request.query;
-    if (!wait) return engine.viewInstance(row);
-    return engine.viewInstance(await engine.reads.wait(row.id, wait, timeoutMs, abortOf(reply)));
-  });
+  app.get(
+    '/v1/instances/:ref',
+    {
+      schema: {
+        summary: 'One instance; wait= holds the reply',
+        params: refParams,
+        querystring: instanceGetQuery,
+        response: { 200: instanceView },
+      },
+    },
+    async (request, reply) => {
+      const row = await engine.reads.resolve(actorOf(request), request.params.ref);
+      const { wait, timeoutMs } = request.query;
+      if (!wait) return engine.viewInstance(row);
+      return engine.viewInstance(await engine.reads.wait(row.id, wait, timeoutMs, abortOf(reply)));
+    },
+  );
 
-  app.delete('/v1/instances/:ref', { schema: { summary: 'Delete; what runs is cancelled first', params: refParams, response: { 202: instanceView, 204: z.null() } } }, async (request, reply) => {
-    const actor = actorOf(request);
-    const row = await engine.reads.resolve(actor, request.params.ref);
-    if (!engine.state.tables.instances.get(row.id)) engine.state.admit('instances', row);
-    const gone = engine.instances.delete(actor, row.id);
-    await engine.state.durable();
-    if (gone) return reply.status(204).send(null);
-    const now = engine.state.tables.instances.get(row.id) ?? row;
-    return reply.status(202).send(engine.viewInstance(now));
-  });
+  app.delete(
+    '/v1/instances/:ref',
+    {
+      schema: {
+        summary: 'Delete; what runs is cancelled first',
+        params: refParams,
+        response: { 202: instanceView, 204: z.null() },
+      },
+    },
+    async (request, reply) => {
+      const actor = actorOf(request);
+      const row = await engine.reads.resolve(actor, request.params.ref);
+      if (!engine.state.tables.instances.get(row.id)) engine.state.admit('instances', row);
+      const gone = engine.instances.delete(actor, row.id);
+      await engine.state.durable();
+      if (gone) return reply.status(204).send(null);
+      const now = engine.state.tables.instances.get(row.id) ?? row;
+      return reply.status(202).send(engine.viewInstance(now));
+    },
+  );
 
-  app.post('/v1/instances/:ref/cancel', { schema: { summary: 'Ask for the end', params: refParams, body: instanceCancelBody, response: { 200: instanceView } } }, async (request) => {
-    const actor = actorOf(request);
-    const row = await engine.reads.resolve(actor, request.params.ref);
-    const after = engine.instances.cancel(actor, inMemory(engine.state.tables.instances.get(row.id), row).id, request.body.graceMs);
-    await engine.state.durable(after.rev);
-    return engine.viewInstance((await engine.reads.find(row.id)) ?? after);
-  });
+  app.post(
+    '/v1/instances/:ref/cancel',
+    {
+      schema: {
+        summary: 'Ask for the end',
+        params: refParams,
+        body: instanceCancelBody,
+        response: { 200: instanceView },
+      },
+    },
+    async (request) => {
+      const actor = actorOf(request);
+      const row = await engine.reads.resolve(actor, request.params.ref);
+      const after = engine.instances.cancel(
+        actor,
+        inMemory(engine.state.tables.instances.get(row.id), row).id,
+        request.body.graceMs,
+      );
+      await engine.state.durable(after.rev);
+      return engine.viewInstance((await engine.reads.find(row.id)) ?? after);
+    },
+  );
 
-  app.post('/v1/instances/:ref/forget', { schema: { summary: 'Give up an UNKNOWN instance', params: refParams, response: { 200: instanceView } } }, async (request) => {
-    const actor = actorOf(request);
-    const row = await engine.reads.resolve(actor, request.params.ref);
-    if (!engine.state.tables.instances.get(row.id)) throw new DroverError('NOT_UNKNOWN', { ref: request.params.ref, status: row.status });
-    const after = engine.instances.forget(actor, row.id);
-    await engine.state.durable(after.rev);
-    return engine.viewInstance(after);
-  });
+  app.post(
+    '/v1/instances/:ref/forget',
+    {
+      schema: { summary: 'Give up an UNKNOWN instance', params: refParams, response: { 200: instanceView } },
+    },
+    async (request) => {
+      const actor = actorOf(request);
+      const row = await engine.reads.resolve(actor, request.params.ref);
+      if (!engine.state.tables.instances.get(row.id))
+        throw new DroverError('NOT_UNKNOWN', { ref: request.params.ref, status: row.status });
+      const after = engine.instances.forget(actor, row.id);
+      await engine.state.durable(after.rev);
+      return engine.viewInstance(after);
+    },
+  );
 
-  app.get('/v1/instances/:ref/explain', { schema: { summary: 'Why it waits, or how it ended', params: refParams, response: { 200: explanation } } }, async (request) => {
-    return engine.explain(await engine.reads.resolve(actorOf(request), request.params.ref));
-  });
+  app.get(
+    '/v1/instances/:ref/explain',
+    {
+      schema: { summary: 'Why it waits, or how it ended', params: refParams, response: { 200: explanation } },
+    },
+    async (request) => {
+      return engine.explain(await engine.reads.resolve(actorOf(request), request.params.ref));
+    },
+  );
 }
 
 /** An ended instance that memory has let go cannot be cancelled: the answer is that it has ended. */
-function inMemory<Row extends { id: string; status: string; name: string | null }>(live: Row | undefined, row: Row): Row {
+function inMemory<Row extends { id: string; status: string; name: string | null }>(
+  live: Row | undefined,
+  row: Row,
+): Row {
   if (!live) throw new DroverError('ALREADY_FINAL', { ref: row.name ?? row.id, status: row.status });
   return live;
 }
 
 function keyOf(header: string | string[] | undefined): string | undefined {
   if (header === undefined) return undefined;
-  if (typeof header !== 'string' || !/^[\x20-\x7e]{1,200}$/.test(header)) throw invalid('Idempotency-Key', KEY_RULE, header);
+  if (typeof header !== 'string' || !/^[\x20-\x7e]{1,200}$/.test(header))
+    throw invalid('Idempotency-Key', KEY_RULE, header);
   return header;
 }

@@ -5,7 +5,7 @@ import { logQuery } from '@drover/core/wire';
 import { z } from 'zod';
 import type { App, RouteContext } from './app.ts';
 
-export function logRoutes(app: App, { engine, actorOf, log }: RouteContext): void {
+export function logRoutes(app: App, { engine, actorOf, abortOf, log }: RouteContext): void {
   app.get(
     '/v1/instances/:ref/logs',
     {
@@ -18,7 +18,11 @@ export function logRoutes(app: App, { engine, actorOf, log }: RouteContext): voi
     },
     async (request, reply) => {
       const { follow, ...range } = request.query;
-      const arrival = await engine.logs.read(actorOf(request), request.params.ref, { ...range, follow: follow === 'true' });
+      const arrival = await engine.logs.read(actorOf(request), request.params.ref, {
+        ...range,
+        follow: follow === 'true',
+        abort: abortOf(reply),
+      });
       reply.hijack();
       const { raw } = reply;
       raw.writeHead(200, {

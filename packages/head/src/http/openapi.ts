@@ -7,9 +7,17 @@ export async function registerOpenApi(app: App, version: string): Promise<void> 
   await app.register(fastifySwagger, {
     openapi: {
       openapi: '3.1.0',
-      info: { title: 'Drover', version, description: 'Runs commands on a herd of machines.', license: { name: 'Apache-2.0', identifier: 'Apache-2.0' } },
+      info: {
+        title: 'Drover',
+        version,
+        description: 'Runs commands on a herd of machines.',
+        license: { name: 'Apache-2.0', identifier: 'Apache-2.0' },
+      },
       components: {
-        securitySchemes: { bearer: { type: 'http', scheme: 'bearer' }, basic: { type: 'http', scheme: 'basic' } },
+        securitySchemes: {
+          bearer: { type: 'http', scheme: 'bearer' },
+          basic: { type: 'http', scheme: 'basic' },
+        },
       },
       security: [{ bearer: [] }, { basic: [] }],
     },

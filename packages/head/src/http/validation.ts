@@ -11,7 +11,11 @@ export function toInvalid(error: z.ZodError, data: unknown, part: string): Drove
     return invalid(field, 'is not a known field');
   }
   const field = issue.path.length > 0 ? issue.path.map(String).join('.') : part;
-  const value = issue.path.reduce<unknown>((at, key) => (typeof at === 'object' && at !== null ? (at as Record<PropertyKey, unknown>)[key] : undefined), data);
+  const value = issue.path.reduce<unknown>(
+    (at, key) =>
+      typeof at === 'object' && at !== null ? (at as Record<PropertyKey, unknown>)[key] : undefined,
+    data,
+  );
   if (value === undefined && issue.code === 'invalid_type') return invalid(field, 'is required');
   return invalid(field, issue.message, value);
 }
@@ -21,5 +25,7 @@ export const validatorCompiler =
   ({ schema, httpPart }: { schema: unknown; httpPart?: string | undefined }) =>
   (data: unknown): { value: unknown } | { error: Error } => {
     const parsed = (schema as z.ZodType).safeParse(data ?? {});
-    return parsed.success ? { value: parsed.data } : { error: toInvalid(parsed.error, data, httpPart ?? 'body') };
+    return parsed.success
+      ? { value: parsed.data }
+      : { error: toInvalid(parsed.error, data, httpPart ?? 'body') };
   };

@@ -19,54 +19,107 @@ import type { App, RouteContext } from './app.ts';
 const refParams = z.object({ ref: z.string().max(600) });
 
 export function workerRoutes(app: App, { engine, actorOf }: RouteContext): void {
-  app.get('/v1/workers', { schema: { summary: 'List workers', querystring: workerListQuery, response: { 200: workerPage } } }, async (request) => {
-    const rows = await engine.workers.list(actorOf(request), request.query.status);
-    return { items: rows.map((row) => engine.viewWorker(row)), nextCursor: null };
-  });
+  app.get(
+    '/v1/workers',
+    { schema: { summary: 'List workers', querystring: workerListQuery, response: { 200: workerPage } } },
+    async (request) => {
+      const rows = await engine.workers.list(actorOf(request), request.query.status);
+      return { items: rows.map((row) => engine.viewWorker(row)), nextCursor: null };
+    },
+  );
 
-  app.get('/v1/workers/:ref', { schema: { summary: 'One worker; wait= holds the reply', params: refParams, querystring: workerGetQuery, response: { 200: workerView } } }, async (request) => {
-    const row = await engine.workers.resolve(actorOf(request), request.params.ref);
-    const { wait, timeoutMs } = request.query;
-    return engine.viewWorker(wait ? await engine.workers.wait(row.id, wait, timeoutMs) : row);
-  });
+  app.get(
+    '/v1/workers/:ref',
+    {
+      schema: {
+        summary: 'One worker; wait= holds the reply',
+        params: refParams,
+        querystring: workerGetQuery,
+        response: { 200: workerView },
+      },
+    },
+    async (request) => {
+      const row = await engine.workers.resolve(actorOf(request), request.params.ref);
+      const { wait, timeoutMs } = request.query;
+      return engine.viewWorker(wait ? await engine.workers.wait(row.id, wait, timeoutMs) : row);
+    },
+  );
 
-  app.delete('/v1/workers/:ref', { schema: { summary: 'Delete an OFFLINE worker', params: refParams, response: { 204: z.null() } } }, async (request, reply) => {
-    const actor = actorOf(request);
-    const row = await engine.workers.resolve(actor, request.params.ref);
-    engine.workers.delete(actor, row.id);
-    await engine.state.durable();
-    return reply.status(204).send(null);
-  });
+  app.delete(
+    '/v1/workers/:ref',
+    { schema: { summary: 'Delete an OFFLINE worker', params: refParams, response: { 204: z.null() } } },
+    async (request, reply) => {
+      const actor = actorOf(request);
+      const row = await engine.workers.resolve(actor, request.params.ref);
+      engine.workers.delete(actor, row.id);
+      await engine.state.durable();
+      return reply.status(204).send(null);
+    },
+  );
 
-  app.delete('/v1/workers', { schema: { summary: 'Delete all OFFLINE workers', querystring: workerListQuery, response: { 200: deletedCount } } }, async (request) => {
-    if (request.query.status !== 'OFFLINE') throw invalid('status', 'must be OFFLINE: only these can be deleted', request.query.status);
-    const deleted = engine.workers.deleteAllOffline(actorOf(request));
-    await engine.state.durable();
-    return { deleted };
-  });
+  app.delete(
+    '/v1/workers',
+    {
+      schema: {
+        summary: 'Delete all OFFLINE workers',
+        querystring: workerListQuery,
+        response: { 200: deletedCount },
+      },
+    },
+    async (request) => {
+      if (request.query.status !== 'OFFLINE')
+        throw invalid('status', 'must be OFFLINE: only these can be deleted', request.query.status);
+      const deleted = engine.workers.deleteAllOffline(actorOf(request));
+      await engine.state.durable();
+      return { deleted };
+    },
+  );
 }
 
 export function joinRoutes(app: App, { engine, actorOf }: RouteContext): void {
-  app.post('/v1/join-tokens', { schema: { summary: 'Make a join token', body: joinTokenCreate, response: { 201: joinTokenCreated } } }, async (request, reply) => {
-    const { view, token } = engine.joinTokens.create(actorOf(request), request.body);
-    await engine.state.durable();
-    return reply.status(201).send({ ...view, token });
-  });
+  app.post(
+    '/v1/join-tokens',
+    { schema: { summary: 'Make a join token', body: joinTokenCreate, response: { 201: joinTokenCreated } } },
+    async (request, reply) => {
+      const { view, token } = engine.joinTokens.create(actorOf(request), request.body);
+      await engine.state.durable();
+      return reply.status(201).send({ ...view, token });
+    },
+  );
 
-  app.get('/v1/join-tokens', { schema: { summary: 'List the join tokens that are still good', response: { 200: joinTokenPage } } }, async (request) => ({
-    items: await engine.joinTokens.list(actorOf(request)),
-  }));
+  app.get(
+    '/v1/join-tokens',
+    { schema: { summary: 'List the join tokens that are still good', response: { 200: joinTokenPage } } },
+    async (request) => ({
+      items: await engine.joinTokens.list(actorOf(request)),
+    }),
+  );
 
-  app.delete('/v1/join-tokens/:ref', { schema: { summary: 'Revoke a join token', params: refParams, response: { 204: z.null() } } }, async (request, reply) => {
-    engine.joinTokens.delete(actorOf(request), request.params.ref);
-    await engine.state.durable();
-    return reply.status(204).send(null);
-  });
+  app.delete(
+    '/v1/join-tokens/:ref',
+    { schema: { summary: 'Revoke a join token', params: refParams, response: { 204: z.null() } } },
+    async (request, reply) => {
+      engine.joinTokens.delete(actorOf(request), request.params.ref);
+      await engine.state.durable();
+      return reply.status(204).send(null);
+    },
+  );
 
-  app.post('/v1/join', { config: { access: 'join' }, schema: { summary: 'Exchange a join token for a worker identity', body: joinBody, response: { 200: joinReply } } }, async (request) => {
-    const token = engine.joinTokens.check(tokenOf(request.raw) ?? '', request.body.workerId);
-    const identity = engine.workers.join(actorOf(request), token, request.body);
-    await engine.state.durable();
-    return { ...identity, herd: engine.herd };
-  });
+  app.post(
+    '/v1/join',
+    {
+      config: { access: 'join' },
+      schema: {
+        summary: 'Exchange a join token for a worker identity',
+        body: joinBody,
+        response: { 200: joinReply },
+      },
+    },
+    async (request) => {
+      const token = engine.joinTokens.check(tokenOf(request.raw) ?? '', request.body.workerId);
+      const identity = engine.workers.join(actorOf(request), token, request.body);
+      await engine.state.durable();
+      return { ...identity, herd: engine.herd };
+    },
+  );
 }

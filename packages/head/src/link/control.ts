@@ -18,7 +18,12 @@ export interface ControlLinks {
 }
 
 export function makeControlLinks(engine: Engine, guard: Guard, log: Logger): ControlLinks {
-  const server = new WebSocketServer({ noServer: true, maxPayload: LINK_MESSAGE_BYTES, perMessageDeflate: false, clientTracking: true });
+  const server = new WebSocketServer({
+    noServer: true,
+    maxPayload: LINK_MESSAGE_BYTES,
+    perMessageDeflate: false,
+    clientTracking: true,
+  });
   return {
     upgrade(request, socket, head) {
       socket.on('error', () => socket.destroy());
@@ -77,7 +82,10 @@ function serve(engine: Engine, workerId: string, ws: WebSocket, log: Logger): vo
     const parsed = workerMessage.safeParse(raw);
     if (parsed.success) return session.receive(parsed.data);
     const where = parsed.error.issues[0];
-    log.warn({ worker: workerId, at: where?.path.join('.'), rule: where?.message }, 'a worker sent what is no message; its link is closed');
+    log.warn(
+      { worker: workerId, at: where?.path.join('.'), rule: where?.message },
+      'a worker sent what is no message; its link is closed',
+    );
     ws.close(LINK_CLOSE.protocol, 'not a message');
   });
   ws.on('error', (err) => log.info({ worker: workerId, err: err.message }, 'a link failed'));

@@ -9,20 +9,41 @@ export function streamRoutes(app: App, { engine, guard }: RouteContext): void {
     scope.addContentTypeParser('application/octet-stream', async () => undefined);
     (scope as unknown as App).put(
       '/v1/link/streams/:ticket',
-      { config: { access: 'worker' }, schema: { summary: "A worker's bulk stream", hide: true, params: z.object({ ticket: z.string().max(100) }) } as never },
+      {
+        config: { access: 'worker' },
+        schema: {
+          summary: "A worker's bulk stream",
+          hide: true,
+          params: z.object({ ticket: z.string().max(100) }),
+        } as never,
+      },
       async (request, reply) => {
         const { raw } = request;
         const { ticket } = request.params as { ticket: string };
         const extent = (name: string): number => {
           const value = Number(raw.headers[name]);
-          if (!Number.isSafeInteger(value) || value < 0) throw invalid(name, 'a whole number that is not negative', raw.headers[name]);
+          if (!Number.isSafeInteger(value) || value < 0)
+            throw invalid(name, 'a whole number that is not negative', raw.headers[name]);
           return value;
         };
-        const arrival = { offset: extent('drover-log-offset'), available: extent('drover-log-available'), size: extent('drover-log-size') };
+        const arrival = {
+          offset: extent('drover-log-offset'),
+          available: extent('drover-log-available'),
+          size: extent('drover-log-size'),
+        };
         const done = new Promise<void>((resolve) => raw.once('close', resolve));
         const bytes = takeAll(raw);
-        if (!engine.streams.arrive(guard.worker(raw), ticket, { ...arrival, bytes })) {
-          throw new DroverError('ROUTE_NOT_FOUND', { method: 'PUT', path: 'this stream: nobody waits for it' });
+        if (
+          !engine.streams.arrive(guard.worker(raw), ticket, {
+            ...arrival,
+            bytes,
+            cancel: () => raw.destroy(),
+          })
+        ) {
+          throw new DroverError('ROUTE_NOT_FOUND', {
+            method: 'PUT',
+            path: 'this stream: nobody waits for it',
+          });
         }
         await Promise.race([done, new Promise<void>((resolve) => raw.once('end', resolve))]);
         return reply.status(204).send();

@@ -5,7 +5,15 @@
  * started once; what is already here is told again instead.
  */
 import { hash53 } from '@drover/core';
-import { type AttemptFact, digestLine, type HeadFrame, type HeadMessage, LINK_PROTOCOL, type Offer, type WorkerFrame } from '@drover/core/wire';
+import {
+  type AttemptFact,
+  digestLine,
+  type HeadFrame,
+  type HeadMessage,
+  LINK_PROTOCOL,
+  type Offer,
+  type WorkerFrame,
+} from '@drover/core/wire';
 import { Attempt } from './attempt.ts';
 import { FACTS_PER_MESSAGE, LAUNCHES_AT_ONCE } from './limits.ts';
 import { readLogFrom } from './log-stream.ts';
@@ -70,7 +78,15 @@ export class Agent {
     this.#link = link;
     this.#welcomed = false;
     const { session, bootId, offer } = this.#options;
-    this.#send({ type: 'hello', protocol: LINK_PROTOCOL, session, bootId, offer, digest: this.#digest(), wallMs: this.#ports.clock.wallMs() });
+    this.#send({
+      type: 'hello',
+      protocol: LINK_PROTOCOL,
+      session,
+      bootId,
+      offer,
+      digest: this.#digest(),
+      wallMs: this.#ports.clock.wallMs(),
+    });
   }
 
   closed(): void {
@@ -98,14 +114,19 @@ export class Agent {
   receive(message: HeadMessage): void {
     this.#chain = this.#chain
       .then(() => this.#take(message))
-      .catch((err: unknown) => this.#ports.log.error({ err }, 'a message of the head could not be carried out'));
+      .catch((err: unknown) =>
+        this.#ports.log.error({ err }, 'a message of the head could not be carried out'),
+      );
   }
 
   async #take(message: HeadMessage): Promise<void> {
     const { herd, epoch } = this.#memory;
     if ((herd !== null && message.herd !== herd) || message.epoch < epoch) {
       this.refusedFrames += message.frames.length;
-      this.#ports.log.warn({ herd: message.herd, epoch: message.epoch, seen: epoch }, 'a message of another herd or of an older head is refused');
+      this.#ports.log.warn(
+        { herd: message.herd, epoch: message.epoch, seen: epoch },
+        'a message of another herd or of an older head is refused',
+      );
       this.#link?.reset(message.herd !== herd ? 'another herd' : 'an older epoch');
       return;
     }
@@ -117,23 +138,17 @@ export class Agent {
   }
 
   #obey(frame: HeadFrame): void {
-    switch (frame.type) {
-      case 'welcome':
-        return this.#welcome(frame);
-      case 'start':
-        return this.#start(frame.order);
-      case 'stop':
-        return this.#stop(frame, frame.graceMs);
-      case 'forget':
-        return this.#forget(frame);
-      case 'unknown':
-        return this.#ports.log.warn({ instance: frame.instance, attempt: frame.attempt }, 'the head does not know this attempt; it is kept');
-      case 'pong':
-        this.#answeredMs = Math.max(this.#answeredMs, frame.sentMs);
-        return;
-      case 'sendLog':
-        return this.#sendLog(frame);
-    }
+    if (frame.type === 'welcome') this.#welcome(frame);
+    else if (frame.type === 'start') this.#start(frame.order);
+    else if (frame.type === 'stop') this.#stop(frame, frame.graceMs);
+    else if (frame.type === 'forget') this.#forget(frame);
+    else if (frame.type === 'sendLog') this.#sendLog(frame);
+    else if (frame.type === 'pong') this.#answeredMs = Math.max(this.#answeredMs, frame.sentMs);
+    else this.#noteUnknown(frame);
+  }
+
+  #noteUnknown({ instance, attempt }: AttemptKey): void {
+    this.#ports.log.warn({ instance, attempt }, 'the head does not know this attempt; it is kept');
   }
 
   #welcome(frame: Extract<HeadFrame, { type: 'welcome' }>): void {
@@ -198,7 +213,9 @@ export class Agent {
       return;
     }
     if (attempt.phase === 'RELEASED') this.#tell(tagOf(key));
-    attempt.stop(graceMs).catch((err: unknown) => this.#ports.log.error({ ...attempt.key, err }, 'could not stop'));
+    attempt
+      .stop(graceMs)
+      .catch((err: unknown) => this.#ports.log.error({ ...attempt.key, err }, 'could not stop'));
   }
 
   #forget(key: AttemptKey): void {
@@ -206,12 +223,16 @@ export class Agent {
     if (this.#attempts.get(tag)?.phase !== 'RELEASED') return;
     this.#attempts.delete(tag);
     this.#untold.delete(tag);
-    this.#ports.machine.remove({ instance: key.instance, attempt: key.attempt }).catch((err: unknown) => this.#ports.log.warn({ tag, err }, 'could not remove a record'));
+    this.#ports.machine
+      .remove({ instance: key.instance, attempt: key.attempt })
+      .catch((err: unknown) => this.#ports.log.warn({ tag, err }, 'could not remove a record'));
   }
 
   #sendLog(frame: Extract<HeadFrame, { type: 'sendLog' }>): void {
     const key = { instance: frame.instance, attempt: frame.attempt };
-    this.#openLog(key, frame).catch((err: unknown) => this.#ports.log.info({ ...key, err }, 'a log stream ended early'));
+    this.#openLog(key, frame).catch((err: unknown) =>
+      this.#ports.log.info({ ...key, err }, 'a log stream ended early'),
+    );
   }
 
   async #openLog(key: AttemptKey, frame: Extract<HeadFrame, { type: 'sendLog' }>): Promise<void> {
@@ -219,7 +240,8 @@ export class Agent {
     // No dial for what is not here: the one who asked is told so when the ticket expires.
     if (!attempt) return;
     const { machine } = this.#ports;
-    const { available, size } = attempt.order === null ? { available: 0, size: 0 } : await machine.logExtent(key);
+    const { available, size } =
+      attempt.order === null ? { available: 0, size: 0 } : await machine.logExtent(key);
     const wanted = frame.offset < 0 ? size + frame.offset : frame.offset;
     const offset = Math.min(Math.max(wanted, available), frame.follow ? Math.max(wanted, available) : size);
     const bytes = readLogFrom({
@@ -264,7 +286,8 @@ export class Agent {
       if (attempt) items.push(attempt.fact());
     }
     this.#untold.clear();
-    for (let at = 0; at < items.length; at += FACTS_PER_MESSAGE) this.#send({ type: 'report', items: items.slice(at, at + FACTS_PER_MESSAGE) });
+    for (let at = 0; at < items.length; at += FACTS_PER_MESSAGE)
+      this.#send({ type: 'report', items: items.slice(at, at + FACTS_PER_MESSAGE) });
   }
 
   #send(frame: WorkerFrame): void {

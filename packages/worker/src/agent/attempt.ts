@@ -10,7 +10,14 @@
  */
 import type { AttemptFact, AttemptPhase, ExitFact, StartOrder } from '@drover/core/wire';
 import { INLINE_LOG_BYTES } from './limits.ts';
-import { type AgentPorts, type AttemptKey, type FoundAttempt, LaunchError, type StopNote, type Timer } from './ports.ts';
+import {
+  type AgentPorts,
+  type AttemptKey,
+  type FoundAttempt,
+  LaunchError,
+  type StopNote,
+  type Timer,
+} from './ports.ts';
 
 const RELEASE_PATIENCE_MS = 5_000;
 const POLL_MS = { first: 5, most: 500 } as const;
@@ -75,7 +82,8 @@ export class Attempt {
     } catch (error) {
       const code = error instanceof LaunchError ? error.code : 'START_FAILED';
       const message = error instanceof Error ? error.message : String(error);
-      if (!(error instanceof LaunchError)) this.#ports.log.error({ ...this.key, err: error }, 'a start failed unexpectedly');
+      if (!(error instanceof LaunchError))
+        this.#ports.log.error({ ...this.key, err: error }, 'a start failed unexpectedly');
       this.#endWithoutStart({ code, message });
       return;
     }
@@ -92,7 +100,13 @@ export class Attempt {
   }
 
   #endWithoutStart(reason: { code: string; message: string }): void {
-    this.#exit = { code: null, signal: null, reason, atMs: this.#ports.clock.wallMs(), stopped: this.#stop !== null };
+    this.#exit = {
+      code: null,
+      signal: null,
+      reason,
+      atMs: this.#ports.clock.wallMs(),
+      stopped: this.#stop !== null,
+    };
     this.#phase = 'RELEASED';
     this.#changed();
   }
@@ -156,7 +170,9 @@ export class Attempt {
       return;
     }
     this.#exit = { ...end, stopped: this.#stop !== null };
-    this.#finish().catch((err: unknown) => this.#ports.log.error({ ...this.key, err }, 'could not finish an attempt'));
+    this.#finish().catch((err: unknown) =>
+      this.#ports.log.error({ ...this.key, err }, 'could not finish an attempt'),
+    );
   }
 
   async #finish(): Promise<void> {
@@ -173,7 +189,9 @@ export class Attempt {
     if (!(await machine.isReleased(this.key))) {
       if (!this.#exit?.stopped) await this.#tellExited();
       const patience = this.#ports.clock.after(RELEASE_PATIENCE_MS, () => {
-        this.#tellExited().catch((err: unknown) => this.#ports.log.error({ ...this.key, err }, 'could not tell an end'));
+        this.#tellExited().catch((err: unknown) =>
+          this.#ports.log.error({ ...this.key, err }, 'could not tell an end'),
+        );
       });
       await this.#until(() => machine.isReleased(this.key));
       patience.cancel();

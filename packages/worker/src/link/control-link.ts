@@ -1,5 +1,11 @@
 /** The control link: one outbound WebSocket, dialled again for ever with back-off and jitter. */
-import { type HeadMessage, headMessage, LINK_CLOSE, LINK_MESSAGE_BYTES, type WorkerMessage } from '@drover/core/wire';
+import {
+  type HeadMessage,
+  headMessage,
+  LINK_CLOSE,
+  LINK_MESSAGE_BYTES,
+  type WorkerMessage,
+} from '@drover/core/wire';
 import WebSocket from 'ws';
 import type { Agent, Logger } from '../agent/index.ts';
 
@@ -64,7 +70,8 @@ export function openControlLink(options: ControlLinkOptions): { close(): void } 
       }
     });
     ws.on('unexpected-response', (_request, response) => {
-      if (response.statusCode === 401 || response.statusCode === 403) refused = 'the head does not know this identity';
+      if (response.statusCode === 401 || response.statusCode === 403)
+        refused = 'the head does not know this identity';
       ws.terminate();
     });
     ws.on('error', (err) => log.info({ err: err.message }, 'the link failed'));
@@ -77,7 +84,11 @@ export function openControlLink(options: ControlLinkOptions): { close(): void } 
         options.onRefused(refused ?? 'this worker has been deleted at the head');
         return;
       }
-      if (code === LINK_CLOSE.identityInUse) log.error({ reason: reason.toString() }, 'the head refuses this worker: another process uses its identity');
+      if (code === LINK_CLOSE.identityInUse)
+        log.error(
+          { reason: reason.toString() },
+          'the head refuses this worker: another process uses its identity',
+        );
       redial = setTimeout(dial, backOffMs * (0.5 + Math.random()));
       backOffMs = Math.min(backOffMs * 2, BACK_OFF_MS.most);
     });

@@ -1,15 +1,17 @@
 /** Dials bulk streams: one HTTP request each, on connections of their own, so that they never delay the control link. */
 import http from 'node:http';
 import https from 'node:https';
-import { pipeline } from 'node:stream/promises';
 import { Readable } from 'node:stream';
+import { pipeline } from 'node:stream/promises';
 import type { LogStream } from '../agent/index.ts';
 
 /** @returns a function that sends one stream and resolves when the head has taken it all. */
 export function logDialer(headUrl: string, token: string): (stream: LogStream) => Promise<void> {
   const secure = headUrl.startsWith('https:');
   const { request } = secure ? https : http;
-  const agent = secure ? new https.Agent({ keepAlive: true, maxFreeSockets: 4 }) : new http.Agent({ keepAlive: true, maxFreeSockets: 4 });
+  const agent = secure
+    ? new https.Agent({ keepAlive: true, maxFreeSockets: 4 })
+    : new http.Agent({ keepAlive: true, maxFreeSockets: 4 });
   return async (stream) => {
     const url = new URL(`${headUrl.replace(/\/+$/, '')}/v1/link/streams/${stream.ticket}`);
     const call = request(url, {
@@ -26,7 +28,11 @@ export function logDialer(headUrl: string, token: string): (stream: LogStream) =
     const answered = new Promise<void>((resolve, reject) => {
       call.on('response', (response) => {
         response.resume();
-        response.on('end', () => (response.statusCode === 204 ? resolve() : reject(new Error(`the head answered ${response.statusCode}`))));
+        response.on('end', () =>
+          response.statusCode === 204
+            ? resolve()
+            : reject(new Error(`the head answered ${response.statusCode}`)),
+        );
         // A refusal before the end: stop sending.
         if (response.statusCode !== 204) call.destroy();
       });
