@@ -1,0 +1,147 @@
+/**
+ * A machine whose processes are entries of a table on virtual time. What would be on disk or in the process table
+ * outlives a worker (`FakeDisk`); what the worker process held in memory does not (`FakeMachine`).
+ */
+import type { StartOrder } from '@drover/core/wire';
+import type { AttemptKey, Clock, FoundAttempt, Machine, Started, StopNote } from '@drover/worker/agent';
+import { LaunchError } from '@drover/worker/agent';
+
+type End = NonNullable<FoundAttempt['exit']>;
+
+interface FakeProcess {
+  readonly order: StartOrder;
+  pid: number;
+  port: number;
+  startedAtMs: number | null;
+  exit: End | null;
+  stop: StopNote | null;
+  log: string;
+}
+
+/** `sleep MS; exit CODE`, with `ignore` for a command that does not mind SIGTERM. */
+export interface Script {
+  readonly runMs: number;
+  readonly code: number;
+  readonly ignoresTerm: boolean;
+  readonly failsToStart: boolean;
+}
+
+export const scriptOf = (order: StartOrder): Script => JSON.parse(order.command as string) as Script;
+
+export class FakeDisk {
+  readonly processes = new Map<string, FakeProcess>();
+  /** Every start that ever happened here, as instance/attempt. */
+  readonly starts: string[] = [];
+  nextPid = 1000;
+  listener: ((key: AttemptKey, exit: End) => void) | null = null;
+}
+
+const tag = (key: AttemptKey): string => `${key.instance}/${key.attempt}`;
+
+export class FakeMachine implements Machine {
+  readonly #disk: FakeDisk;
+  readonly #world: Clock;
+  readonly #life: { dead: boolean };
+
+  /** @param world the clock of the machine, which goes on when the worker's process is dead */
+  constructor(disk: FakeDisk, world: Clock, life: { dead: boolean }) {
+    this.#disk = disk;
+    this.#world = world;
+    this.#life = life;
+  }
+
+  async scan(): Promise<FoundAttempt[]> {
+    return [...this.#disk.processes.values()].map((process) => ({
+      instance: process.order.instance,
+      attempt: process.order.attempt,
+      order: process.order,
+      port: process.port,
+      pid: process.startedAtMs === null ? null : process.pid,
+      startedAtMs: process.startedAtMs,
+      state: process.exit ? 'ended' : process.startedAtMs === null ? 'preparing' : 'running',
+      exit: process.exit,
+      stop: process.stop,
+    }));
+  }
+
+  async launch(order: StartOrder): Promise<Started> {
+    const known = this.#disk.processes.get(tag(order));
+    if (known?.startedAtMs != null)
+      return { pid: known.pid, port: known.port, startedAtMs: known.startedAtMs };
+    const pid = this.#disk.nextPid++;
+    const process: FakeProcess = known ?? {
+      order,
+      pid,
+      port: 20_000 + (pid % 10_000),
+      startedAtMs: null,
+      exit: null,
+      stop: null,
+      log: '',
+    };
+    this.#disk.processes.set(tag(order), process);
+    // Between the record and the process: a worker may die here.
+    await new Promise<void>((resolve) => this.#world.after(1, resolve));
+    if (this.#life.dead) return new Promise(() => undefined);
+    const script = scriptOf(order);
+    if (script.failsToStart) {
+      this.#disk.processes.delete(tag(order));
+      throw new LaunchError('WORKDIR_NOT_FOUND', 'no such directory');
+    }
+    process.startedAtMs = this.#world.wallMs();
+    this.#disk.starts.push(tag(order));
+    process.log = `start ${tag(order)}\n`;
+    this.#world.after(script.runMs, () => this.#end(process, script.code));
+    return { pid: process.pid, port: process.port, startedAtMs: process.startedAtMs };
+  }
+
+  #end(process: FakeProcess, code: number): void {
+    if (process.exit) return;
+    process.exit = { code, signal: null, reason: null, atMs: this.#world.wallMs() };
+    this.#disk.listener?.({ instance: process.order.instance, attempt: process.order.attempt }, process.exit);
+  }
+
+  onEnd(listener: (key: AttemptKey, exit: End) => void): void {
+    this.#disk.listener = (key, exit) => {
+      if (!this.#life.dead) listener(key, exit);
+    };
+  }
+
+  async noteStop(key: AttemptKey, note: StopNote): Promise<void> {
+    const process = this.#disk.processes.get(tag(key));
+    if (process) process.stop = note;
+  }
+
+  async signal(key: AttemptKey, signal: 'SIGTERM' | 'SIGKILL'): Promise<void> {
+    const process = this.#disk.processes.get(tag(key));
+    if (!process?.startedAtMs) return;
+    if (signal === 'SIGTERM' && scriptOf(process.order).ignoresTerm) return;
+    this.#world.after(1, () => this.#end(process, signal === 'SIGTERM' ? 143 : 137));
+  }
+
+  async isEmpty(key: AttemptKey): Promise<boolean> {
+    const process = this.#disk.processes.get(tag(key));
+    return !process?.startedAtMs || process.exit !== null;
+  }
+
+  async isReleased(): Promise<boolean> {
+    return true;
+  }
+
+  async release(): Promise<void> {}
+
+  async remove(key: AttemptKey): Promise<void> {
+    this.#disk.processes.delete(tag(key));
+  }
+
+  async logExtent(key: AttemptKey): Promise<{ available: number; size: number }> {
+    return { available: 0, size: this.#disk.processes.get(tag(key))?.log.length ?? 0 };
+  }
+
+  async readLog(key: AttemptKey, offset: number, limit: number): Promise<Uint8Array> {
+    return Buffer.from((this.#disk.processes.get(tag(key))?.log ?? '').slice(offset, offset + limit));
+  }
+
+  watchLog(): { close(): void } {
+    return { close: () => undefined };
+  }
+}
