@@ -89,6 +89,12 @@ export class MemoryStore implements Store {
     return next;
   }
 
+  /** Makes this an older copy: rows that were stored are no longer there. */
+  forgetRows(collection: CollectionName, which: (row: StoredRow) => boolean): void {
+    for (const row of this.#rows(collection))
+      if (which(row)) this.#durable.rows.get(collection)?.delete(row.id);
+  }
+
   async last(): Promise<{ batch: number; epoch: number }> {
     return { batch: this.#durable.batch, epoch: this.#durable.epoch };
   }

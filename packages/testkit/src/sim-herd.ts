@@ -17,12 +17,7 @@ import { FakeDisk, FakeMachine } from './fake-machine.ts';
 import { MemoryBlobs } from './memory-blobs.ts';
 import { MemoryStore } from './memory-store.ts';
 import { SeededRandom } from './seeded-random.ts';
-import { VirtualClock } from './virtual-clock.ts';
-
-interface Life {
-  dead: boolean;
-  skewMs: number;
-}
+import { type Life, VirtualClock } from './virtual-clock.ts';
 
 interface SimLink {
   open: boolean;
@@ -100,6 +95,25 @@ export class SimHerd {
     this.engine = null;
     this.store = this.store.crash(this.random.int(2));
     for (const worker of this.workers) this.#breakLink(worker);
+  }
+
+  /** Stops the head as SIGSTOP does: its timers and messages come late, all at once, when it goes on. */
+  freezeHead(): { resume(): void } {
+    const life = this.#headLife;
+    life.frozen = [];
+    return {
+      resume: () => {
+        const waiting = life.frozen ?? [];
+        life.frozen = null;
+        for (const run of waiting) run();
+      },
+    };
+  }
+
+  /** As if the present store were an older copy: one instance is not in it. Only while the head is dead. */
+  loseOneFromStore(id: string): void {
+    this.store.forgetRows('instances', (row) => row.id === id);
+    this.store.forgetRows('reservations', (row) => row.owner === `instances/${id}`);
   }
 
   async addWorker(cpu: number): Promise<SimWorker> {
@@ -211,7 +225,11 @@ export class SimHerd {
       send: (message) => {
         if (!link.open || life.dead) return false;
         inOrder(() => {
-          if (link.open && !headLife.dead) link.session.receive(structuredClone(message));
+          const deliver = (): void => {
+            if (link.open && !headLife.dead) link.session.receive(structuredClone(message));
+          };
+          if (headLife.frozen) headLife.frozen.push(deliver);
+          else deliver();
         });
         return true;
       },

@@ -1,6 +1,14 @@
 /** Time that moves only when a test says so: one event per turn, in order of its time, then of its making. */
 import type { Clock, Timer } from '@drover/engine';
 
+/** The life of one process. */
+export interface Life {
+  dead: boolean;
+  skewMs: number;
+  /** What waits for the thaw; null when the process runs. */
+  frozen?: (() => void)[] | null;
+}
+
 interface Entry {
   readonly atMs: number;
   readonly order: number;
@@ -22,14 +30,22 @@ export class VirtualClock {
     return this.#nowMs;
   }
 
-  /** A clock as the engine and the agent see it; `skewMs` moves its wall time only. Stopped: its timers never fire. */
-  view(life: { dead: boolean; skewMs: number }): Clock {
+  /**
+   * A clock as the engine and the agent see it; `skewMs` moves its wall time only. Dead: its timers never fire. Frozen:
+   * they wait for the thaw, as in a process that was stopped.
+   */
+  view(life: Life): Clock {
+    const run = (fn: () => void): void => {
+      if (life.dead) return;
+      if (life.frozen) life.frozen.push(() => run(fn));
+      else fn();
+    };
     return {
       wallMs: () => 1_800_000_000_000 + this.#nowMs + life.skewMs,
       monoMs: () => this.#nowMs,
-      after: (delayMs, fn) => this.after(delayMs, () => !life.dead && fn()),
+      after: (delayMs, fn) => this.after(delayMs, () => run(fn)),
       defer: (fn) => {
-        this.after(0, () => !life.dead && fn());
+        this.after(0, () => run(fn));
       },
     };
   }

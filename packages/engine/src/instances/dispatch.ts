@@ -9,7 +9,11 @@ import type { Links } from '../workers/links.ts';
 export function dispatchController(state: State, links: Links): Controller {
   return {
     name: 'dispatch',
-    watches: (change) => (change.collection === 'instances' && change.after ? [change.id] : []),
+    watches(change) {
+      if (change.collection !== 'instances') return [];
+      if (!change.after) letGo(links, change.before as InstanceRow);
+      return [change.id];
+    },
     *all() {
       for (const row of state.tables.instances.all()) yield row.id;
     },
@@ -33,6 +37,17 @@ export function dispatchController(state: State, links: Links): Controller {
       return undefined;
     },
   };
+}
+
+/** The record of a deleted instance is of no more use to its worker. */
+function letGo(links: Links, row: InstanceRow): void {
+  const link = row.workerId === null ? undefined : links.get(row.workerId);
+  if (!link || row.attempt === 0) return;
+  links.tell(link, `forget/${row.id}/${row.attempt}`, {
+    type: 'forget',
+    instance: row.id,
+    attempt: row.attempt,
+  });
 }
 
 function orderOf(row: InstanceRow): StartOrder {

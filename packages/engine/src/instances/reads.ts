@@ -35,12 +35,9 @@ export class InstanceReads {
   /** The durable row, or null. Ended ones come from the store when memory has let them go. */
   async find(id: string): Promise<InstanceRow | null> {
     const row = this.#state.tables.instances.get(id);
-    if (row) {
-      await this.#state.durable(row.rev);
-      return row;
-    }
+    if (row && (await this.#state.durableUnlessStalled(row.rev))) return row;
     if (!isUuid(id)) return null;
-    await this.#state.durable(this.#state.tables.instances.lastRev);
+    await this.#state.durableUnlessStalled(this.#state.tables.instances.lastRev);
     const stored = await this.#ports.store.get('instances', id);
     return stored && decodeRow<InstanceRow>('instances', stored);
   }
@@ -53,9 +50,8 @@ export class InstanceReads {
     const row =
       (isUuid(ref) ? await this.find(ref) : null) ??
       (await this.byName(actor, ref)) ??
-      this.#byPrefix(actor, ref);
+      (await this.#byPrefix(actor, ref));
     if (!row || row.project !== actor.project) throw new DroverError('INSTANCE_NOT_FOUND', { ref });
-    await this.#state.durable(row.rev);
     return row;
   }
 
@@ -65,17 +61,14 @@ export class InstanceReads {
     if (name === null) return null;
     const here = this.#state.tables.instances.named(actor.project, name);
     const best = here.find((row) => !isFinal(row.status)) ?? here.at(-1);
-    if (best) {
-      await this.#state.durable(best.rev);
-      return best;
-    }
-    await this.#state.durable(this.#state.tables.instances.lastRev);
+    if (best && (await this.#state.durableUnlessStalled(best.rev))) return best;
+    await this.#state.durableUnlessStalled(this.#state.tables.instances.lastRev);
     const stored = await this.#ports.store.page({ collection: 'instances', name, limit: 10 });
     const row = stored.find((each) => each.project === actor.project);
     return row ? decodeRow<InstanceRow>('instances', row) : null;
   }
 
-  #byPrefix(actor: Actor, ref: string): InstanceRow | null {
+  async #byPrefix(actor: Actor, ref: string): Promise<InstanceRow | null> {
     if (ref.length < PREFIX_LENGTH || !/^[0-9a-f-]+$/.test(ref)) return null;
     const matches: InstanceRow[] = [];
     for (const row of this.#state.tables.instances.all()) {
@@ -90,7 +83,7 @@ export class InstanceReads {
           .join(', '),
       });
     }
-    return matches[0] ?? null;
+    return matches[0] ? this.find(matches[0].id) : null;
   }
 
   /**
@@ -144,9 +137,9 @@ export class InstanceReads {
     const matches = matcher(actor, query, statuses);
     const before = query.cursor === undefined ? Number.POSITIVE_INFINITY : Number(query.cursor);
     const live = statuses?.every((status) => !isFinal(status)) ?? false;
-    const rows = live
-      ? await this.#listLive(matches, before, query.limit)
-      : await this.#listStored(matches, before, query, statuses);
+    const rows =
+      (live ? await this.#listLive(matches, before, query.limit) : null) ??
+      (await this.#listStored(matches, before, query, statuses));
     const last = rows.length > query.limit ? rows[query.limit - 1] : undefined;
     return { rows: rows.slice(0, query.limit), nextCursor: last ? String(last.seq) : null };
   }
@@ -155,13 +148,12 @@ export class InstanceReads {
     matches: (row: InstanceRow) => boolean,
     before: number,
     limit: number,
-  ): Promise<InstanceRow[]> {
+  ): Promise<InstanceRow[] | null> {
     const table = this.#state.tables.instances;
     const rows: InstanceRow[] = [];
     for (const row of table.all()) if (row.seq < before && matches(row)) rows.push(row);
     rows.sort((a, b) => b.seq - a.seq);
-    await this.#state.durable(table.lastRev);
-    return rows.slice(0, limit + 1);
+    return (await this.#state.durableUnlessStalled(table.lastRev)) ? rows.slice(0, limit + 1) : null;
   }
 
   async #listStored(
@@ -170,7 +162,7 @@ export class InstanceReads {
     query: InstanceListQuery,
     statuses: readonly InstanceStatus[] | undefined,
   ): Promise<InstanceRow[]> {
-    await this.#state.durable(this.#state.tables.instances.lastRev);
+    await this.#state.durableUnlessStalled(this.#state.tables.instances.lastRev);
     const filtered = query.label !== undefined || query.worker !== undefined;
     const name = query.name === undefined ? undefined : (parseName(query.name) ?? query.name);
     const rows: InstanceRow[] = [];

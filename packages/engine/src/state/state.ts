@@ -236,6 +236,16 @@ export class State {
   }
 
   /**
+   * Waits until `rev` is durable, unless the store refuses at present.
+   * @returns false at once in that case: what is stored may be answered instead, which no crash can take back
+   */
+  async durableUnlessStalled(rev: number): Promise<boolean> {
+    if (rev > this.#durableRev && this.stalled !== null) return false;
+    await this.durable(rev);
+    return true;
+  }
+
+  /**
    * Resolves when all up to `rev` (default: everything) is durable.
    * @throws {DroverError} STORE_FULL when the store refuses for longer than a caller should wait. The change may
    * still become durable later.
