@@ -23,7 +23,9 @@ let env = process.env;
 
 /** Starts a program of ours and waits for the line that says that it serves. */
 function serve(args) {
-  const child = spawn(drover, [...args, '--json', '--log-level', 'error'], { stdio: ['ignore', 'pipe', 'inherit'] });
+  const child = spawn(drover, [...args, '--json', '--log-level', 'error'], {
+    stdio: ['ignore', 'pipe', 'inherit'],
+  });
   started.push(child);
   return new Promise((resolve, reject) => {
     let out = '';
@@ -86,25 +88,59 @@ async function main() {
   const begun = performance.now();
   const first = await serve(['head', '--state', join(dir, 'head'), '--port', '0']);
   head = first.child;
-  env = { ...process.env, DROVER_HEAD: first.ready.url, DROVER_TOKEN: readFileSync(first.ready.tokenFile, 'utf8') };
+  env = {
+    ...process.env,
+    DROVER_HEAD: first.ready.url,
+    DROVER_TOKEN: readFileSync(first.ready.tokenFile, 'utf8'),
+  };
   const { token } = await json('join-token', 'create', '--uses', '2');
-  const workerArgs = (name) => ['worker', '--state', join(dir, name), '--head', first.ready.url, '--join-token', token, '--name', name, '--advertise', '127.0.0.1'];
+  const workerArgs = (name) => [
+    'worker',
+    '--state',
+    join(dir, name),
+    '--head',
+    first.ready.url,
+    '--join-token',
+    token,
+    '--name',
+    name,
+    '--advertise',
+    '127.0.0.1',
+  ];
   const workers = await Promise.all([serve(workerArgs('north')), serve(workerArgs('south'))]);
   console.log(`ready after ${Math.round(performance.now() - begun)} ms`);
   await show('worker', 'list');
 
   step('A batch command: its log and its exit code');
-  const batch = await show('submit', '--follow', '--', 'bash', '-c', 'echo hello from $DROVER_INSTANCE_ID; exit 7');
+  const batch = await show(
+    'submit',
+    '--follow',
+    '--',
+    'bash',
+    '-c',
+    'echo hello from $DROVER_INSTANCE_ID; exit 7',
+  );
   console.log(`exit code ${batch.code}`);
   if (batch.code !== 7) throw new Error('the exit code of the command was lost');
 
   step('A service with a port of its own');
   // Node is the one language that is there for sure.
-  await show('submit', '--name', 'web', 'exec node -e "http.createServer((q, s) => s.end()).listen(process.env.PORT)"');
+  await show(
+    'submit',
+    '--name',
+    'web',
+    'exec node -e "http.createServer((q, s) => s.end()).listen(process.env.PORT)"',
+  );
   let web;
   await until('the service answers', async () => {
     web = await json('instance', 'show', 'web');
-    return web.endpoint !== null && (await fetch(`http://${web.endpoint}/`).then((reply) => reply.ok, () => false));
+    return (
+      web.endpoint !== null &&
+      (await fetch(`http://${web.endpoint}/`).then(
+        (reply) => reply.ok,
+        () => false,
+      ))
+    );
   });
   console.log(`http://${web.endpoint}/ answers`);
   await show('ps');
@@ -118,7 +154,9 @@ async function main() {
   console.log(`worker ${names[victim]} is dead; the service answers ${still.status}`);
   await serve(workerArgs(names[victim]));
   const after = await json('instance', 'show', 'web');
-  console.log(`worker ${names[victim]} is back; the service is ${after.status}, pid ${after.pid} (was ${web.pid}), attempt ${after.attempt}`);
+  console.log(
+    `worker ${names[victim]} is back; the service is ${after.status}, pid ${after.pid} (was ${web.pid}), attempt ${after.attempt}`,
+  );
   if (after.pid !== web.pid || after.attempt !== 1) throw new Error('the service was touched');
   await show('cancel', 'web', '--wait');
 
@@ -127,7 +165,8 @@ async function main() {
 
 let failure = null;
 const interrupted = new Promise((_, reject) => {
-  for (const signal of ['SIGINT', 'SIGTERM']) process.once(signal, () => reject(new Error(`interrupted by ${signal}`)));
+  for (const signal of ['SIGINT', 'SIGTERM'])
+    process.once(signal, () => reject(new Error(`interrupted by ${signal}`)));
 });
 try {
   await Promise.race([main(), interrupted]);

@@ -39,7 +39,7 @@ export function vitestCommand(name, projects) {
   const args = ['run', ...projects.flatMap((project) => ['--project', project])];
   return {
     command: ['vitest', ...args, '--reporter=default', '--reporter=./scripts/vitest-counts.mjs'],
-    env: { DROVER_COUNTS_FILE: countsFile(name) },
+    env: { VITEST_COUNTS_FILE: countsFile(name) },
   };
 }
 

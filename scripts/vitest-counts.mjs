@@ -1,4 +1,4 @@
-// A vitest reporter that writes counts and the reason of every skipped test to DROVER_COUNTS_FILE. The JSON reporter leaves the reasons out.
+// A vitest reporter that writes counts and the reason of every skipped test to VITEST_COUNTS_FILE. The JSON reporter leaves the reasons out.
 import { mkdirSync, writeFileSync } from 'node:fs';
 import { dirname } from 'node:path';
 
@@ -19,7 +19,7 @@ export default class CountsReporter {
           });
       }
     }
-    const file = process.env.DROVER_COUNTS_FILE;
+    const file = process.env.VITEST_COUNTS_FILE;
     mkdirSync(dirname(file), { recursive: true });
     writeFileSync(file, JSON.stringify(counts));
   }
