@@ -15,8 +15,8 @@ const JOBS = 3;
 
 /** `each`: a herd for each version; else one herd serves them one after the other. */
 const SCENARIOS = [
-  { name: 'library', each: true, files: ['library', 'lifecycle', 'gpus', 'client'] },
-  { name: 'wire', each: true, files: ['routes', 'hostile', 'behaviour'] },
+  { name: 'library', each: true, files: ['library', 'lists', 'lifecycle', 'cancel', 'gpus', 'client'] },
+  { name: 'wire', each: true, files: ['routes', 'paths', 'hostile', 'behaviour'] },
   { name: 'cli', each: true, files: ['cli', 'cli_deletes'] },
   {
     name: 'offline',
