@@ -4,7 +4,7 @@ import { spawn } from 'node:child_process';
 import { dirname, join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { fileURLToPath } from 'node:url';
-import { ensureBuilt, Herd, isPortFree, UnknownFlag } from '../test/conformance/pylet/herd.mjs';
+import { CannotRun, ensureBuilt, Herd, isPortFree } from '../test/conformance/pylet/herd.mjs';
 import { makeVenv } from '../test/conformance/pylet/venv.mjs';
 
 const root = join(dirname(fileURLToPath(import.meta.url)), '..');
@@ -79,7 +79,7 @@ async function runScenario(scenario, venvs) {
     for (const venv of venvs)
       for (const file of scenario.files) if (!isEnding) await runFile(scenario, herd, venv, file);
   } catch (error) {
-    if (error instanceof UnknownFlag) say(`SKIP ${title}: ${error.message}`);
+    if (error instanceof CannotRun) say(`SKIP ${title}: ${error.message}`);
     else if (!isEnding) say(`FAIL ${title}: ${error.message}`);
   } finally {
     const left = await herd.stop();
@@ -96,6 +96,12 @@ async function end(code) {
 }
 
 for (const signal of ['SIGINT', 'SIGTERM']) process.once(signal, () => void end(130));
+for (const event of ['uncaughtException', 'unhandledRejection']) {
+  process.once(event, (error) => {
+    console.error(error);
+    void end(1);
+  });
+}
 
 const args = process.argv.slice(2);
 const wanted = args.filter((arg) => arg !== 'pylet');

@@ -17,14 +17,14 @@ const lines = stdout
   .map((line) => (line.length > WIDTH ? `${line.slice(0, WIDTH - 3)}...` : line));
 while (lines[0] === '') lines.shift();
 while (lines.at(-1) === '') lines.pop();
-const escape = (text) => text.replaceAll('&', '&amp;').replaceAll('<', '&lt;').replaceAll('>', '&gt;');
+const escaped = (text) => text.replaceAll('&', '&amp;').replaceAll('<', '&lt;').replaceAll('>', '&gt;');
 const STEP = 17;
 const height = lines.length * STEP + 32;
 const classOf = (line, before) =>
   line.startsWith('$ ') ? 'command' : before === '' || before === undefined ? 'step' : 'out';
 const text = lines.map(
   (line, at) =>
-    `  <text class="${classOf(line, lines[at - 1])}" x="16" y="${28 + at * STEP}" xml:space="preserve">${escape(line)}</text>`,
+    `  <text class="${classOf(line, lines[at - 1])}" x="16" y="${28 + at * STEP}" xml:space="preserve">${escaped(line)}</text>`,
 );
 writeFileSync(
   join(root, 'docs/terminal.svg'),

@@ -206,7 +206,7 @@ describe('a head and a worker in the foreground', () => {
     expect(listed?.id).toBe(big.id);
     expect((await run('ps')).out).toMatch(/^ID +NAME +STATUS +AGE .*\n.*big +PENDING/);
     expect(await json('explain', 'big')).toMatchObject({ status: 'PENDING', neverFits: true });
-    expect((await run('explain', 'big')).out).toMatch(/cores too few/);
+    expect((await run('explain', 'big')).out).toMatch(/CPU short by/);
     const cancelled = await json('cancel', 'big', '--wait');
     expect(cancelled).toMatchObject({ status: 'CANCELLED' });
     expect(await run('cancel', 'big')).toMatchObject({ code: 1, out: '' });

@@ -215,7 +215,7 @@ describe('placement', () => {
       targetWorker: plainWorker,
     });
     expect(second.status).toBe('PENDING');
-    expect(second.reason?.message).toContain('0.5 cores too few');
+    expect(second.reason?.message).toContain('CPU short by 0.5');
     await herd.client.instances.cancel(id);
     expect((await herd.client.instances.wait(second.id)).status).toBe('COMPLETED');
     await until(

@@ -16,10 +16,10 @@ it('the SDK in twenty lines does what it says', async () => {
   expect(blocks).toHaveLength(1);
   const dir = mkdtempSync(join(root, 'test/examples/.readme-'));
   try {
-    writeFileSync(join(dir, 'block.ts'), blocks[0] ?? '');
-    const { stdout } = await promisify(execFile)(join(root, 'node_modules/.bin/tsx'), [
-      join(dir, 'block.ts'),
-    ]);
+    // As a user's build would: types stripped, `await using` made plain for Node 20, `drover` from node_modules.
+    const { code } = await transform(blocks[0] ?? '', { loader: 'ts', target: 'node20', format: 'esm' });
+    writeFileSync(join(dir, 'block.mjs'), code);
+    const { stdout } = await promisify(execFile)(process.execPath, [join(dir, 'block.mjs')]);
     expect(stdout).toMatch(/^COMPLETED 0 42\n\nlistening on [\d.]+:\d+\nCANCELLED\n$/);
   } finally {
     rmSync(dir, { recursive: true });

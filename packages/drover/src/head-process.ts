@@ -47,7 +47,10 @@ export async function runHead(flags: HeadFlags): Promise<number> {
     },
   });
   const file = join(flags.state, 'head.json');
-  writeAtomic(file, `${JSON.stringify({ url: head.url, pid: process.pid, tokenFile: head.tokenFile, herd: head.herd })}\n`);
+  writeAtomic(
+    file,
+    `${JSON.stringify({ url: head.url, pid: process.pid, tokenFile: head.tokenFile, herd: head.herd })}\n`,
+  );
   flags.onReady({ url: head.url, tokenFile: head.tokenFile, herd: head.herd, pid: process.pid });
   await untilSignal();
   log.info({}, 'stopping; no instance is touched');

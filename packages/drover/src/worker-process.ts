@@ -1,8 +1,16 @@
 /** `drover worker`: one worker in the foreground, until a signal. */
 import { mkdirSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
-import { startWorker } from '@drover/worker';
-import { acquireLock, detectCapacity, detectGpus, detectHost, parseGpuFlag, protectFromOutOfMemory } from '@drover/worker/os';
+import { DroverError, invalid } from '@drover/core';
+import { JoinRefused, startWorker } from '@drover/worker';
+import {
+  acquireLock,
+  detectCapacity,
+  detectGpus,
+  detectHost,
+  parseGpuFlag,
+  protectFromOutOfMemory,
+} from '@drover/worker/os';
 import { makeProcessLog } from './process-log.ts';
 import { untilSignal } from './signals.ts';
 import { VERSION } from './version.ts';
@@ -28,15 +36,23 @@ export interface WorkerFlags {
   readonly onReady: (ready: { workerId: string; pid: number }) => void;
 }
 
-/** @returns the exit code, when the worker has ended. @throws {JoinRefused} */
+/** Whatever is connected, the end may not take longer. */
+const STOP_MS = 9_000;
+
+/**
+ * @returns the exit code, when the worker has ended
+ * @throws {DroverError} JOIN_TOKEN_INVALID, FORBIDDEN when the head refuses this worker, INVALID_REQUEST
+ */
 export async function runWorker(flags: WorkerFlags): Promise<number> {
+  const given = flags.gpus === null ? null : parseGpus(flags.gpus);
   mkdirSync(flags.state, { recursive: true, mode: 0o700 });
   const lock = acquireLock(flags.state);
   const log = makeProcessLog('worker', flags.logLevel);
   protectFromOutOfMemory();
+  const stop = untilSignal();
   const found = detectCapacity(flags.state);
   const { host, hostname } = detectHost();
-  const gpus = flags.gpus === null ? await detectGpus(log) : parseGpuFlag(flags.gpus);
+  const gpus = given ?? (await detectGpus(log));
   const physical = {
     cpu: flags.cpus ?? found.cpu,
     memoryMiB: flags.memoryMiB ?? found.memoryMiB,
@@ -50,8 +66,7 @@ export async function runWorker(flags: WorkerFlags): Promise<number> {
     memoryMiB: Math.floor(physical.memoryMiB * flags.overcommitMemory),
   };
   let refused: string | null = null;
-  const stop = untilSignal();
-  const worker = await startWorker({
+  const starting = startWorker({
     stateDir: flags.state,
     headUrl: flags.head,
     joinToken: flags.joinToken,
@@ -65,11 +80,36 @@ export async function runWorker(flags: WorkerFlags): Promise<number> {
       log.error({ reason }, 'the head refuses this worker; its instances are left as they are');
       process.kill(process.pid, 'SIGTERM');
     },
+  }).catch((error: unknown) => {
+    throw error instanceof JoinRefused
+      ? new DroverError('JOIN_TOKEN_INVALID', {}, { message: error.message, cause: error })
+      : error;
   });
-  worker.online.then(() => flags.onReady({ workerId: worker.workerId, pid: process.pid })).catch((err: unknown) => log.error({ err }, 'could not say that this worker is online'));
+  // Joining goes on until the head can be reached: a signal ends that too.
+  const worker = await Promise.race([starting, stop]);
+  if (worker === undefined) {
+    starting.catch(() => undefined);
+    lock.release();
+    return 0;
+  }
+  worker.online
+    .then(() => flags.onReady({ workerId: worker.workerId, pid: process.pid }))
+    .catch((err: unknown) => log.error({ err }, 'could not say that this worker is online'));
   await stop;
   log.info({}, 'stopping; instances go on');
+  setTimeout(() => process.exit(1), STOP_MS).unref();
   await worker.close();
   lock.release();
-  return refused === null ? 0 : 4;
+  if (refused !== null)
+    throw new DroverError('FORBIDDEN', {}, { message: `the head refuses this worker: ${refused}` });
+  return 0;
+}
+
+function parseGpus(text: string): ReturnType<typeof parseGpuFlag> {
+  try {
+    return parseGpuFlag(text);
+  } catch (error) {
+    if (error instanceof RangeError) throw invalid('gpus', error.message.replace(/^--gpus .*?: /, ''), text);
+    throw error;
+  }
 }

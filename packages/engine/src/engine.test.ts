@@ -327,6 +327,17 @@ describe('after a restart', () => {
     expect(submit({}, { idempotencyKey: 'k' }).id).toBe(row.id);
   });
 
+  it('the events of before can still be followed, from the very first', async () => {
+    const row = submit();
+    await reach('it ends', () => isFinal(rowOf(row.id).status));
+    await settle(engine().state.durable());
+    herd.killHead();
+    await herd.startHead();
+    const types: string[] = [];
+    engine().events.follow(SIM_ACTOR, 0, { id: row.id }, (event) => types.push(event.type));
+    expect(types).toEqual(['submit', 'place', 'start', 'complete']);
+  });
+
   it('the revision goes on, never back', async () => {
     submit();
     await settle(engine().state.durable());

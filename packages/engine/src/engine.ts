@@ -2,7 +2,7 @@
 import { type InstanceStatus, isFinal, isoStamp } from '@drover/core';
 import type { Explanation, HeadView, InstanceView, Reason, WorkerView } from '@drover/core/wire';
 import { type Actor, DEFAULT_PROJECT, SYSTEM } from './actor.ts';
-import { EventService } from './events/service.ts';
+import { EVENTS_REMEMBERED, EventService } from './events/service.ts';
 import { dispatchController } from './instances/dispatch.ts';
 import { InstancesByWorker } from './instances/index-by-worker.ts';
 import { applyPlacements } from './instances/place.ts';
@@ -23,6 +23,7 @@ import {
   COLLECTIONS,
   type Collection,
   type Collections,
+  type EventRow,
   type InstanceRow,
   type MetaRow,
   type WorkerRow,
@@ -65,6 +66,7 @@ export class Engine {
     herd: string,
     options: EngineOptions,
     loaded: readonly InstanceRow[],
+    events: readonly EventRow[],
   ) {
     const timing = { ...TIMING, ...options.timing };
     this.#ports = ports;
@@ -77,7 +79,10 @@ export class Engine {
     this.reads = new InstanceReads(state, ports);
     this.instances = new InstanceService(state, ports);
     this.joinTokens = new JoinTokenService(state, ports);
-    this.events = new EventService(state, ports);
+    this.events = new EventService(state, ports, {
+      rows: events,
+      complete: events.length < EVENTS_REMEMBERED,
+    });
     this.logs = new LogService(ports, this.reads, this.links, this.streams);
     const byWorker = new InstancesByWorker(state);
     for (const row of loaded) byWorker.admit(row);
@@ -127,11 +132,9 @@ export class Engine {
     for (const name of [...COLLECTIONS, 'events'] as const) seqs[name] = await store.maxSeq(name);
     const rows = [...loaded.values()].flat();
     const meta = new Map((loaded.get('meta') as MetaRow[]).map((row) => [row.id, row.value]));
-    const rev = Math.max(
-      Number(meta.get('rev') ?? 0),
-      ...rows.map((row) => row.rev),
-      await newestEventRev(ports),
-    );
+    const events = await loadEvents(ports);
+    let rev = 0;
+    for (const row of [...rows, ...events]) rev = Math.max(rev, row.rev);
     const state = new State(ports, { rev, batch: last.batch, epoch: last.epoch + 1, seqs });
     for (const [name, each] of loaded) for (const row of each) state.admit(name, row);
     const herd = meta.get('herd') ?? ports.random.uuid();
@@ -156,7 +159,8 @@ export class Engine {
         tx.put('workers', { ...worker, status: 'SUSPECT', reason, sinceMs: now });
       }
     });
-    const engine = new Engine(ports, state, herd, options, (loaded.get('instances') ?? []) as InstanceRow[]);
+    const instances = (loaded.get('instances') ?? []) as InstanceRow[];
+    const engine = new Engine(ports, state, herd, options, instances, events);
     await state.durable();
     return engine;
   }
@@ -263,9 +267,10 @@ async function loadInstances(ports: Ports) {
   return [...recent.reverse(), ...live].sort((a, b) => a.seq - b.seq);
 }
 
-async function newestEventRev(ports: Ports): Promise<number> {
-  const newest = await ports.store.page({ collection: 'events', limit: 1 });
-  return newest[0]?.rev ?? 0;
+/** The newest events, oldest first. */
+async function loadEvents(ports: Ports): Promise<EventRow[]> {
+  const stored = await ports.store.page({ collection: 'events', limit: EVENTS_REMEMBERED });
+  return stored.map((row) => decodeRow<EventRow>('events', row)).reverse();
 }
 
 function nextStep(row: InstanceRow, neverFits: boolean): string {

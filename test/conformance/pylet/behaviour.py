@@ -5,9 +5,9 @@ import signal
 import time
 
 import pylet
-from support import (
-    ADDRESS, CONF, Worker, api, check, clear, eq, gone, logged, raises, reach, run, show, submit_raw,
-)
+
+from checks import CONF, check, eq, raises, run
+from support import ADDRESS, Worker, api, clear, gone, logged, reach, show, submit_raw
 
 pylet.init(ADDRESS)
 
@@ -67,7 +67,9 @@ def _():
     clear()
 
 
-@check("kill -9 of a worker: what runs goes on, is RUNNING with the same process after its return, and ends COMPLETED")
+@check(
+    "kill -9 of a worker: what runs goes on, is RUNNING with the same process after its return, and ends COMPLETED"
+)
 def _():
     worker = Worker("killed", "--cpus", "4", "--memory", "4096MiB", "--gpus", "none")
     go = os.path.join(CONF["folder"], "go")

@@ -4,7 +4,9 @@ import time
 
 import pylet
 from pylet import _sync_api
-from support import ADDRESS, check, clear, eq, gone, logged, raises, reach, refused, run
+
+from checks import check, eq, raises, refused, run
+from support import ADDRESS, gone, logged, reach
 
 pylet.init(ADDRESS)
 STUBBORN = """exec python3 -uc '

@@ -3,7 +3,8 @@
 import os
 import re
 
-from support import CONF, FOLDER, api, check, clear, eq, log_of, logged, pylet, reach, run, show, submit_raw
+from checks import CONF, check, eq, run
+from support import FOLDER, api, clear, log_of, logged, pylet, reach, show, submit_raw
 
 GPUS, PLAIN = (worker["id"] for worker in CONF["workers"])
 
@@ -24,12 +25,35 @@ def _():
 @check("submit: all options")
 def _():
     id = submitted(
-        "--cpu-cores", "2", "--memory-mb", "64", "--name", "all options", "--target-worker", GPUS, "--gpu-indices", "0, 2",
-        "--no-exclusive", "--label", "a=b=c", "--label", "d.e=", "--env", "X=1 2", "--env", "Y=",
-        "--", "bash", "-c", "'echo $X-$Y-$CUDA_VISIBLE_DEVICES'",
+        "--cpu-cores",
+        "2",
+        "--memory-mb",
+        "64",
+        "--name",
+        "all options",
+        "--target-worker",
+        GPUS,
+        "--gpu-indices",
+        "0, 2",
+        "--no-exclusive",
+        "--label",
+        "a=b=c",
+        "--label",
+        "d.e=",
+        "--env",
+        "X=1 2",
+        "--env",
+        "Y=",
+        "--",
+        "bash",
+        "-c",
+        "'echo $X-$Y-$CUDA_VISIBLE_DEVICES'",
     )
     one = reach(id)
-    eq((one["name"], one["target_worker"], one["exclusive"], log_of(id)), ("all options", GPUS, False, "1 2--0,2\n"))
+    eq(
+        (one["name"], one["target_worker"], one["exclusive"], log_of(id)),
+        ("all options", GPUS, False, "1 2--0,2\n"),
+    )
     eq((one["labels"], one["env"]), ({"a": "b=c", "d.e": ""}, {"X": "1 2", "Y": ""}))
     resources = api.get(f"/v1/instances/{id}").json()["resources"]
     eq((resources["cpu"], resources["gpus"], resources["memoryMiB"]), (2, 2, 64))
@@ -41,7 +65,9 @@ def _():
 def _():
     path = os.path.join(FOLDER, f"job-{CONF['version']}.toml")
     with open(path, "w") as file:
-        file.write('command = ["echo", "a b", "$X"]\n[resources]\ncpus = 2\nmemory = "1Gi"\n[env]\nX = "dropped by PyLet"\n')
+        file.write(
+            'command = ["echo", "a b", "$X"]\n[resources]\ncpus = 2\nmemory = "1Gi"\n[env]\nX = "dropped by PyLet"\n'
+        )
     id = submitted("-c", path)
     eq((reach(id)["name"], log_of(id)), (f"job-{CONF['version']}", "a b $X\n"))
     eq(api.get(f"/v1/instances/{id}").json()["resources"]["memoryMiB"], 1024)
@@ -76,7 +102,11 @@ def _():
     reach(done), reach(failed)
     eq(pylet("get-result", done), "Instance result: {'result': {'exit_code': 0}}\n")
     eq(pylet("get-result", failed), "Instance result: {'error': {'exit_code': 4, 'failure_reason': None}}\n")
-    for args in [["get-instance", "--name", "nobody"], ["get-endpoint", "--instance-id", "nobody"], ["get-result", "nobody"]]:
+    for args in [
+        ["get-instance", "--name", "nobody"],
+        ["get-endpoint", "--instance-id", "nobody"],
+        ["get-result", "nobody"],
+    ]:
         assert "404 Not Found" in pylet(*args, stderr=True)
 
 
@@ -84,12 +114,17 @@ def _():
 def _():
     lines = pylet("list-workers").splitlines()
     host = api.get(f"/workers/{GPUS}").json()["host"]
-    eq(sorted(lines), sorted([f"Worker {GPUS} ({host}) - ONLINE - GPUs: 4", f"Worker {PLAIN} ({host}) - ONLINE - GPUs: 0"]))
+    eq(
+        sorted(lines),
+        sorted([f"Worker {GPUS} ({host}) - ONLINE - GPUs: 4", f"Worker {PLAIN} ({host}) - ONLINE - GPUs: 0"]),
+    )
 
 
 @check("cancel: both words, and after the end")
 def _():
-    id = submit_raw("exec python3 -uc 'import signal; signal.signal(signal.SIGTERM, lambda *_: 0); print(1); signal.pause(); signal.pause()'")
+    id = submit_raw(
+        "exec python3 -uc 'import signal; signal.signal(signal.SIGTERM, lambda *_: 0); print(1); signal.pause(); signal.pause()'"
+    )
     logged(id, "1")
     eq(pylet("cancel", id), f"Cancellation requested for instance {id}\n")
     eq(pylet("cancel", id), f"Instance {id} is already being cancelled\n")

@@ -1,6 +1,7 @@
 """The command line through HTTP_PROXY: its deletes (0.5.0), and a head that refuses."""
 
-from support import ADDRESS, CONF, check, clear, eq, logged, gone, pylet, reach, run, submit_raw
+from checks import CONF, check, eq, run
+from support import ADDRESS, clear, gone, logged, pylet, reach, submit_raw
 
 GPUS = CONF["workers"][0]["id"]
 
@@ -22,14 +23,22 @@ def _():
     for command in ["true", "true", "false"]:
         reach(submit_raw(command))
     assert pylet("delete", "--all", input="n\n").endswith("Deletion cancelled.\n")
-    eq(pylet("delete", "--all", "--status", "COMPLETED", "-y"), "Deleted 2 instances with status 'COMPLETED'\n")
+    eq(
+        pylet("delete", "--all", "--status", "COMPLETED", "-y"),
+        "Deleted 2 instances with status 'COMPLETED'\n",
+    )
     assert pylet("delete", "--all", input="y\n").endswith("Deleted 1 instances\n")
     eq(pylet("delete", "--all", "-y"), "Deleted 0 instances\n")
 
 
 @check("delete and delete-worker: contradictory options end with 1", since="0.5.0")
 def _():
-    for args in [["delete"], ["delete", "--all", "--name", "x"], ["delete", "--name", "x", "--status", "FAILED"], ["delete-worker"]]:
+    for args in [
+        ["delete"],
+        ["delete", "--all", "--name", "x"],
+        ["delete", "--name", "x", "--status", "FAILED"],
+        ["delete-worker"],
+    ]:
         assert pylet(*args, stderr=True, code=1).startswith("Error: ")
 
 
@@ -51,7 +60,9 @@ def _():
 def _():
     wrong = {"HTTP_PROXY": ADDRESS.rsplit("@", 1)[0] + "x@" + ADDRESS.rsplit("@", 1)[1]}
     assert "401 Unauthorized" in pylet("list-workers", stderr=True, env=wrong)
-    assert pylet("list-workers", stderr=True, env={"HTTP_PROXY": "http://127.0.0.1:1"}).startswith("Error listing workers: ")
+    assert pylet("list-workers", stderr=True, env={"HTTP_PROXY": "http://127.0.0.1:1"}).startswith(
+        "Error listing workers: "
+    )
 
 
 run()

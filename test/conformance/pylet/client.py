@@ -5,7 +5,9 @@ import base64
 
 import httpx
 from pylet.client import PyletClient
-from support import ADDRESS, CONF, check, clear, eq, reach, run
+
+from checks import CONF, check, eq, run
+from support import ADDRESS, clear, reach
 
 GPUS, PLAIN = (worker["id"] for worker in CONF["workers"])
 ONE_CORE = {"cpu_cores": 1, "gpu_units": 0, "memory_mb": 64}
@@ -40,7 +42,10 @@ async def _(client):
     reach(id, "RUNNING")
     one = await client.get_instance(id)
     eq((await client.get_instance_by_name("async")), one)
-    eq((one["labels"], one["env"], one["target_worker"], one["exclusive"]), ({"a": "b"}, {"X": "1"}, PLAIN, False))
+    eq(
+        (one["labels"], one["env"], one["target_worker"], one["exclusive"]),
+        ({"a": "b"}, {"X": "1"}, PLAIN, False),
+    )
     eq(await client.get_instance_endpoint(id), one["endpoint"])
     eq(await client.get_instance_endpoint_by_name("async"), one["endpoint"])
     eq(await client.get_instance_result(id), {"status": "PENDING"})
@@ -84,7 +89,13 @@ async def _(client):
     for direct in [False, True]:
         whole = await client.get_logs(id, use_direct=direct)
         content = base64.b64encode(b"0123456789").decode()
-        wanted = {"available_offset": 0, "total_size": 10, "size": 10, "content": content, "data": b"0123456789"}
+        wanted = {
+            "available_offset": 0,
+            "total_size": 10,
+            "size": 10,
+            "content": content,
+            "data": b"0123456789",
+        }
         eq(whole, wanted)
         part = await client.get_logs(id, offset=4, limit=3, use_direct=direct)
         eq((part["data"], part["size"], part["total_size"]), (b"456", 3, 10))
@@ -108,11 +119,16 @@ async def _(client):
 @with_client
 async def _(client):
     clear()
-    one, two, three = [await client.submit_instance("true", ONE_CORE, name=name) for name in ["a1", "a2", "a3"]]
+    one, two, three = [
+        await client.submit_instance("true", ONE_CORE, name=name) for name in ["a1", "a2", "a3"]
+    ]
     for id in [one, two, three]:
         reach(id)
     eq([await client.delete_instance(one), await client.delete_instance(one)], [True, False])
-    eq([await client.delete_instance_by_name("a2"), await client.delete_instance_by_name("a2")], [True, False])
+    eq(
+        [await client.delete_instance_by_name("a2"), await client.delete_instance_by_name("a2")],
+        [True, False],
+    )
     eq([await client.delete_all_instances("FAILED"), await client.delete_all_instances("COMPLETED")], [0, 1])
     eq(await client.delete_all_instances(), 0)
     eq(await client.delete_worker("nobody"), False)

@@ -1,7 +1,9 @@
 """GPUs: counts, exact indices, sharing; and what waits for them."""
 
 import pylet
-from support import ADDRESS, CONF, check, clear, eq, log_of, reach, refused, run, show, until
+
+from checks import CONF, check, eq, refused, run, until
+from support import ADDRESS, clear, log_of, reach, show
 
 pylet.init(ADDRESS)
 GPUS, PLAIN = (worker["id"] for worker in CONF["workers"])

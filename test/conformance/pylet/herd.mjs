@@ -12,8 +12,8 @@ const WORKERS = [
   { name: 'plain', gpus: 'none' },
 ];
 
-/** The head does not know a flag that the scenario needs. */
-export class UnknownFlag extends Error {}
+/** The scenario cannot be run here: a flag that it needs is unknown, or its port has been taken. */
+export class CannotRun extends Error {}
 
 const program = process.env.DROVER_BIN ?? new URL('../../../bin/drover', import.meta.url).pathname;
 
@@ -134,9 +134,10 @@ export class Herd {
     this.#programs.push(child);
     return await new Promise((resolve, reject) => {
       const fail = (why) => {
-        const text = readFileSync(log, 'utf8').trim();
-        const unknown = /unknown option|unknown flag/i.test(text);
-        reject(new (unknown ? UnknownFlag : Error)(`${name} ${why}: ${text.slice(-500)}`));
+        clearTimeout(timer);
+        const text = existsSync(log) ? readFileSync(log, 'utf8').trim() : '';
+        const cannot = /unknown option .*|port \d+ is in use/i.exec(text)?.[0].slice(0, 80);
+        reject(cannot ? new CannotRun(cannot) : new Error(`${name} ${why}: ${text.slice(-500)}`));
       };
       const timer = setTimeout(() => fail('does not serve'), START_MS);
       child.once('exit', (code) => fail(`ended with ${code}`));

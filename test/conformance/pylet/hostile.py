@@ -3,7 +3,9 @@
 import json
 
 import httpx
-from support import BEARER, api, ask, body, check, eq, log_of, reach, run, show, submit_raw
+
+from checks import check, eq, run
+from support import BEARER, api, ask, body, log_of, reach, show, submit_raw
 
 JSON = {"content-type": "application/json"}
 
@@ -25,7 +27,12 @@ def problems(reply, sent=...):
 
 @check("422: each missing and ill-typed field is named, and the body echoed")
 def _():
-    sent = {"command": 5, "resource_requirements": {"cpu_cores": "x", "gpu_units": 1.5}, "labels": [], "exclusive": "maybe"}
+    sent = {
+        "command": 5,
+        "resource_requirements": {"cpu_cores": "x", "gpu_units": 1.5},
+        "labels": [],
+        "exclusive": "maybe",
+    }
     found = problems(api.post("/instances", json=sent), sent)
     eq(
         found,
@@ -38,7 +45,10 @@ def _():
             ("dict_type", ["body", "labels"]),
         ],
     )
-    eq(problems(api.post("/instances", json={}), {}), [("missing", ["body", "command"]), ("missing", ["body", "resource_requirements"])])
+    eq(
+        problems(api.post("/instances", json={}), {}),
+        [("missing", ["body", "command"]), ("missing", ["body", "resource_requirements"])],
+    )
     eq(problems(api.post("/instances", json=[]), []), [("model_attributes_type", ["body"])])
     eq(problems(post(b""), None), [("missing", ["body"])])
     eq(problems(api.post("/instances"), None), [("missing", ["body"])])
@@ -115,10 +125,19 @@ def _():
 def _():
     id = submit_raw("true")
     for path in [
-        "/instances/by-name/../../v1/head", "/instances/by-name/..%2f..%2fetc%2fpasswd", "/instances/%2e%2e/workers",
-        "/instances/by-name/%ff", "/instances/by-name/%zz", "/instances/by-name/a%00b", f"/instances/{id}%00",
-        f"/instances/{id}/logs/../../../x", "/instances/by-name/" + "n" * 5000, f"/instances/{id.upper()}x",
-        "/instances/__proto__", "/instances/by-name/constructor", "/instances/'; DROP TABLE instances; --",
+        "/instances/by-name/../../v1/head",
+        "/instances/by-name/..%2f..%2fetc%2fpasswd",
+        "/instances/%2e%2e/workers",
+        "/instances/by-name/%ff",
+        "/instances/by-name/%zz",
+        "/instances/by-name/a%00b",
+        f"/instances/{id}%00",
+        f"/instances/{id}/logs/../../../x",
+        "/instances/by-name/" + "n" * 5000,
+        f"/instances/{id.upper()}x",
+        "/instances/__proto__",
+        "/instances/by-name/constructor",
+        "/instances/'; DROP TABLE instances; --",
     ]:
         status, text = ask("GET", path.replace(" ", "%20"), BEARER)
         assert status in (400, 404, 414), (path, status, text)
@@ -128,8 +147,12 @@ def _():
 
 @check("keys that mean something to JavaScript are keys like others")
 def _():
-    text = json.dumps(body("echo $constructor", labels={"constructor": "a", "toString": "b"}, env={"constructor": "c"}))
-    id = post(text.replace('"command"', '"__proto__": {"command": "evil"}, "command"').encode()).json()["instance_id"]
+    text = json.dumps(
+        body("echo $constructor", labels={"constructor": "a", "toString": "b"}, env={"constructor": "c"})
+    )
+    id = post(text.replace('"command"', '"__proto__": {"command": "evil"}, "command"').encode()).json()[
+        "instance_id"
+    ]
     reach(id)
     eq((show(id)["labels"], log_of(id)), ({"constructor": "a", "toString": "b"}, "c\n"))
 

@@ -1,7 +1,9 @@
 """`--pylet-accounting lenient`: CPU and memory may be over-subscribed by PyLet's clients; GPUs never."""
 
 import pylet
-from support import ADDRESS, api, check, clear, eq, reach, run, show
+
+from checks import check, eq, run
+from support import ADDRESS, api, clear, reach, show
 
 pylet.init(ADDRESS)
 
@@ -29,7 +31,9 @@ def _():
 @check("what comes by our own interface is held")
 def _():
     def submit():
-        reply = api.post("/v1/instances", json={"command": "exec sleep 60", "resources": {"cpu": 4, "memoryMiB": 16}})
+        reply = api.post(
+            "/v1/instances", json={"command": "exec sleep 60", "resources": {"cpu": 4, "memoryMiB": 16}}
+        )
         return reply.json()["id"]
 
     ids = [submit() for _ in range(3)]

@@ -8,9 +8,9 @@ import time
 import httpx
 import pylet
 from pylet import _sync_api
-from support import (
-    ADDRESS, CONF, TOKEN, URL, api, check, clear, eq, raises, reach, refused, run, show, submit_raw, until,
-)
+
+from checks import CONF, check, eq, raises, refused, run
+from support import ADDRESS, TOKEN, URL, api, reach, show
 
 GPUS, PLAIN = (worker["id"] for worker in CONF["workers"])
 
@@ -29,7 +29,12 @@ def _():
 @check("init raises ConnectionError for a closed port, a wrong token and none")
 def _():
     started = time.time()
-    for address in ["http://127.0.0.1:1", URL, ADDRESS.replace(TOKEN, "drv_wrong"), "http://no.such.host.invalid:1"]:
+    for address in [
+        "http://127.0.0.1:1",
+        URL,
+        ADDRESS.replace(TOKEN, "drv_wrong"),
+        "http://no.such.host.invalid:1",
+    ]:
         raises(ConnectionError, lambda: pylet.init(address))
         assert pylet.is_initialized() is False
     assert time.time() - started < 4
@@ -59,14 +64,20 @@ def _():
 def _():
     instance = pylet.submit("echo $((1+1))  # done", cpu=1)
     instance.wait()
-    eq((instance.status, instance.display_status, instance.exit_code, instance.logs()), ("COMPLETED", "COMPLETED", 0, "2\n"))
+    eq(
+        (instance.status, instance.display_status, instance.exit_code, instance.logs()),
+        ("COMPLETED", "COMPLETED", 0, "2\n"),
+    )
     eq(instance.name, instance.id[:8])
     eq(pylet.get(instance.name).id, instance.id)
     resources = api.get(f"/v1/instances/{instance.id}").json()["resources"]
     eq((resources["cpu"], resources["gpus"], resources["memoryMiB"]), (1, 0, 512))
     eq((instance.labels, instance.env, instance.target_worker), ({}, {}, None))
     eq((instance.gpu_indices, instance.exclusive), (None, True))
-    eq(repr(instance), f"Instance(id='{instance.id}', name='{instance.name}', status='COMPLETED', endpoint='{instance.endpoint}')")
+    eq(
+        repr(instance),
+        f"Instance(id='{instance.id}', name='{instance.name}', status='COMPLETED', endpoint='{instance.endpoint}')",
+    )
 
 
 @check("submit of a list: each element comes out as it was")
@@ -98,7 +109,10 @@ def _():
     instance = pylet.submit('echo "$ONE|$TWO"', labels=labels, env={"ONE": "1 = 'x'", "TWO": ""})
     reach(instance.id)
     instance.refresh()
-    eq((instance.labels, instance.env, instance.logs()), (labels, {"ONE": "1 = 'x'", "TWO": ""}, "1 = 'x'|\n"))
+    eq(
+        (instance.labels, instance.env, instance.logs()),
+        (labels, {"ONE": "1 = 'x'", "TWO": ""}, "1 = 'x'|\n"),
+    )
     for key, value in labels.items():
         eq([one.id for one in pylet.instances(labels={key: value})], [instance.id])
     eq(len(pylet.instances(labels=labels)), 1)
@@ -126,7 +140,14 @@ def _():
 
 @check("bad arguments: 422 for a wrong type, 400 for a wrong value; what can be read as an integer counts")
 def _():
-    for bad in [{"cpu": 1.5}, {"memory": "much"}, {"gpu": [1]}, {"labels": {"a": 1}}, {"env": {"A": None}}, {"venv": 1}]:
+    for bad in [
+        {"cpu": 1.5},
+        {"memory": "much"},
+        {"gpu": [1]},
+        {"labels": {"a": 1}},
+        {"env": {"A": None}},
+        {"venv": 1},
+    ]:
         error = raises(httpx.HTTPStatusError, lambda: pylet.submit("true", **bad))
         eq(error.response.status_code, 422)
     for bad in [{"gpu": -1}, {"cpu": -1}, {"memory": -1}, {"target_worker": "nobody"}]:

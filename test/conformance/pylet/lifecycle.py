@@ -4,11 +4,14 @@ import time
 
 import httpx
 import pylet
-from pylet import _sync_api
-from support import ADDRESS, HAS_DELETES, check, clear, eq, gone, logged, raises, reach, refused, run, until
+
+from checks import check, eq, raises, refused, run, until
+from support import ADDRESS, HAS_DELETES, clear, reach
 
 pylet.init(ADDRESS)
 SERVER = "echo up; exec python3 -m http.server $PORT --bind 0.0.0.0"
+
+
 @check("a service: wait_running, its endpoint answers, and stays after the end; PORT differs")
 def _():
     one, two = pylet.submit(SERVER, name="service"), pylet.submit(SERVER)
@@ -35,7 +38,11 @@ def _answers(endpoint):
 
 @check("exit codes: 0, 7, death by signal as 128+n, no failure_reason for a plain exit")
 def _():
-    for command, status, code in [("true", "COMPLETED", 0), ("exit 7", "FAILED", 7), ("kill -9 $$", "FAILED", 137)]:
+    for command, status, code in [
+        ("true", "COMPLETED", 0),
+        ("exit 7", "FAILED", 7),
+        ("kill -9 $$", "FAILED", 137),
+    ]:
         instance = pylet.submit(command)
         ended = reach(instance.id)
         instance.refresh()
@@ -68,7 +75,12 @@ def _():
     assert time.time() - started < 1.5
     waiting.cancel()
     eq(raises(pylet.InstanceFailedError, waiting.wait_running).instance.status, "CANCELLED")
-    for kind in [pylet.NotInitializedError, pylet.NotFoundError, pylet.TimeoutError, pylet.InstanceFailedError]:
+    for kind in [
+        pylet.NotInitializedError,
+        pylet.NotFoundError,
+        pylet.TimeoutError,
+        pylet.InstanceFailedError,
+    ]:
         assert issubclass(kind, pylet.PyletError)
 
 
@@ -76,7 +88,10 @@ def _():
 def _():
     big = pylet.submit("head -c 3145728 /dev/zero | tr '\\0' x; printf END")
     reach(big.id)
-    eq((len(big.logs()), big.logs()[-4:], len(big.logs(tail=1000)), big.logs(tail=5)), (3145731, "xEND", 1000, "xxEND"))
+    eq(
+        (len(big.logs()), big.logs()[-4:], len(big.logs(tail=1000)), big.logs(tail=5)),
+        (3145731, "xEND", 1000, "xxEND"),
+    )
     eq(len(big.logs(tail=10_000_000)), 3145731)
     small = pylet.submit("echo out; echo err >&2; printf '\\377\\303\\251'")
     reach(small.id)

@@ -2,7 +2,9 @@
 
 import pylet
 from pylet import _state, _sync_api
-from support import ADDRESS, CONF, check, clear, eq, raises, reach, run, submit_raw, until
+
+from checks import CONF, check, eq, raises, run, until
+from support import ADDRESS, clear, reach, submit_raw
 
 GPUS, PLAIN = (worker["id"] for worker in CONF["workers"])
 pylet.init(ADDRESS)
@@ -11,7 +13,10 @@ pylet.init(ADDRESS)
 @check("get: by name, by id, NotFoundError, ValueError")
 def _():
     instance = pylet.submit("true", name="got")
-    eq((pylet.get("got").id, pylet.get(name="got").id, pylet.get(id=instance.id).name), (instance.id, instance.id, "got"))
+    eq(
+        (pylet.get("got").id, pylet.get(name="got").id, pylet.get(id=instance.id).name),
+        (instance.id, instance.id, "got"),
+    )
     raises(pylet.NotFoundError, lambda: pylet.get("nobody"))
     raises(pylet.NotFoundError, lambda: pylet.get(id="00000000-0000-4000-8000-000000000000"))
     raises(pylet.NotFoundError, lambda: pylet.get(id="no uuid"))
@@ -28,7 +33,16 @@ def _():
     cancelled.cancel()
     everything = pylet.instances()
     eq([one.id for one in everything[:5]], [cancelled.id, pending, *reversed(ids)])
-    for status in ["PENDING", "ASSIGNED", "RUNNING", "UNKNOWN", "COMPLETED", "FAILED", "CANCELLED", "NONSENSE"]:
+    for status in [
+        "PENDING",
+        "ASSIGNED",
+        "RUNNING",
+        "UNKNOWN",
+        "COMPLETED",
+        "FAILED",
+        "CANCELLED",
+        "NONSENSE",
+    ]:
         wanted = [one.id for one in everything if one.status == status]
         eq([one.id for one in pylet.instances(status=status)], wanted)
     clear()
@@ -40,7 +54,10 @@ def _():
     eq(set(by_id), {GPUS, PLAIN})
     until(lambda: all(one.cpu_available == 4 for one in pylet.workers()))
     worker = next(one for one in pylet.workers() if one.id == GPUS)
-    eq((worker.status, worker.gpu, worker.gpu_available, worker.gpu_indices_available), ("ONLINE", 4, 4, [0, 1, 2, 3]))
+    eq(
+        (worker.status, worker.gpu, worker.gpu_available, worker.gpu_indices_available),
+        ("ONLINE", 4, 4, [0, 1, 2, 3]),
+    )
     eq((worker.cpu, worker.memory, worker.memory_available), (4, 4096, 4096))
     eq((by_id[PLAIN].gpu, by_id[PLAIN].gpu_indices_available), (0, []))
     assert worker.host and repr(worker).startswith(f"WorkerInfo(id='{GPUS}'")

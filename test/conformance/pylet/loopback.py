@@ -2,7 +2,9 @@
 
 import httpx
 import pylet as package
-from support import CONF, URL, check, clear, eq, pylet, raises, reach, run
+
+from checks import CONF, check, eq, raises, run
+from support import URL, clear, pylet, reach
 
 NO_PROXY = {"HTTP_PROXY": ""}
 

@@ -2,9 +2,9 @@
 
 import pylet
 from pylet import _sync_api
-from support import (
-    ADDRESS, HAS_DELETES, VERSION, Worker, check, clear, eq, gone, logged, raises, reach, refused, run, show, until,
-)
+
+from checks import VERSION, check, eq, raises, refused, run, until
+from support import ADDRESS, HAS_DELETES, Worker, clear, gone, logged, reach, show
 from support import pylet as cli
 
 pylet.init(ADDRESS)

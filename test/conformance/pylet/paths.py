@@ -5,7 +5,9 @@ import re
 from urllib.parse import quote
 
 import httpx
-from support import BEARER, TOKEN, URL, api, ask, body, check, eq, exchange, reach, refusal, run, submit_raw
+
+from checks import check, eq, run
+from support import BEARER, TOKEN, URL, api, ask, body, exchange, reach, refusal, submit_raw
 
 ANY = httpx.Client(base_url=URL, timeout=30)
 
@@ -30,7 +32,12 @@ def _():
     eq(ANY.get("/workers", headers={"authorization": f"Bearer {TOKEN}"}).status_code, 200)
     for auth in [("", TOKEN), ("any", TOKEN), ("ünï", TOKEN), (TOKEN, "")]:
         eq(ANY.get("/workers", auth=auth).status_code, 200)
-    for headers in [{}, {"authorization": "Basic ???"}, {"authorization": "Digest x"}, {"authorization": "Bearer"}]:
+    for headers in [
+        {},
+        {"authorization": "Basic ???"},
+        {"authorization": "Digest x"},
+        {"authorization": "Bearer"},
+    ]:
         for path in ["/workers", "/instances", "/instances/x"]:
             reply = ANY.get(path, headers=headers)
             refusal(reply, 401)

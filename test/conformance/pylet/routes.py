@@ -4,8 +4,8 @@ import base64
 import re
 from urllib.parse import quote
 
-import httpx
-from support import BEARER, CONF, TOKEN, URL, api, ask, body, check, clear, eq, exchange, reach, run, show, submit_raw
+from checks import CONF, check, eq, run
+from support import BEARER, api, ask, clear, exchange, reach, refusal, show, submit_raw
 
 GPUS, PLAIN = (worker["id"] for worker in CONF["workers"])
 STAMP = re.compile(r"^\d{4}-\d\d-\d\d \d\d:\d\d:\d\d$")
@@ -26,7 +26,10 @@ def _():
     assert one["assigned_to"] in (GPUS, PLAIN) and one["endpoint"].endswith(f":{one['port']}")
     eq((one["attempt"], one["command"], one["cancellation_requested_at"]), (1, "true", None))
     waiting = show(submit_raw("true", resources={"gpu_units": 64}))
-    eq([waiting[key] for key in ["attempt", "assigned_to", "endpoint", "port", "assigned_at", "exit_code"]], [0, *[None] * 5])
+    eq(
+        [waiting[key] for key in ["attempt", "assigned_to", "endpoint", "port", "assigned_at", "exit_code"]],
+        [0, *[None] * 5],
+    )
     api.post(f"/instances/{waiting['instance_id']}/cancel")
     eq(show(waiting["instance_id"])["cancellation_requested_at"], None)
 
@@ -45,8 +48,14 @@ def _():
 
 @check("404, 405 and 400 carry a detail")
 def _():
-    for path in ["/instances/x", "/instances/by-name/x", "/instances/x/endpoint", "/instances/by-name/x/endpoint",
-                 "/instances/x/result", "/instances/x/logs"]:
+    for path in [
+        "/instances/x",
+        "/instances/by-name/x",
+        "/instances/x/endpoint",
+        "/instances/by-name/x/endpoint",
+        "/instances/x/result",
+        "/instances/x/logs",
+    ]:
         eq(refusal(api.get(path), 404), "Instance not found")
     eq(refusal(api.get("/instances/x/other"), 404), "Not Found")
     eq(refusal(api.put("/instances"), 405), "Method Not Allowed")
@@ -109,7 +118,10 @@ def _():
         return [one["instance_id"] for one in reply.json()]
 
     eq(found("label=" + quote("a.b/c=d'e\"f=g", safe="")), [id])
-    eq((found("label=plain="), found("label=plain=x"), found("label=plain"), found("")), ([id], [], [id], [id]))
+    eq(
+        (found("label=plain="), found("label=plain=x"), found("label=plain"), found("")),
+        ([id], [], [id], [id]),
+    )
     eq((found("label=x=y&label=plain="), found("status=FAILED&status=COMPLETED")), ([id], [id]))
     eq((found("status=completed"), found("unknown=1")), ([], [id]))
 
@@ -124,7 +136,10 @@ def _():
         eq(reply.status_code, 200)
         return base64.b64decode(reply.json()["content"]).decode()
 
-    eq((read(""), read("offset=8"), read("offset=-5&limit=2"), read("limit=-1")), ("0123456789", "89", "01", ""))
+    eq(
+        (read(""), read("offset=8"), read("offset=-5&limit=2"), read("limit=-1")),
+        ("0123456789", "89", "01", ""),
+    )
     eq(read("limit=99999999999"), "0123456789")
     for query in ["offset=x", "limit=1.5", "offset="]:
         reply = api.get(f"/instances/{id}/logs?{query}")

@@ -4,10 +4,10 @@ import json
 import os
 import socket
 import subprocess
-import time
 
 import httpx
-from checks import CONF, VERSION, at_end, check, eq, raises, refused, run, until  # noqa: F401
+
+from checks import CONF, VERSION, at_end, eq, until
 
 URL = CONF["url"]
 TOKEN = CONF["token"]
@@ -18,6 +18,8 @@ ADDRESS = URL.replace("://", f"://any:{TOKEN}@")
 
 #: Looks at the head from beside the package under test.
 api = httpx.Client(base_url=URL, auth=("any", TOKEN), timeout=30)
+
+
 def body(command="true", **more):
     """A submission as the library sends it."""
     resources = {"cpu_cores": 1, "gpu_units": 0, "memory_mb": 64, **more.pop("resources", {})}
@@ -39,7 +41,9 @@ def show(id):
 def reach(id, *statuses, limit_s=20.0):
     """Waits until the instance has one of the statuses; by default an end."""
     wanted = statuses or ("COMPLETED", "FAILED", "CANCELLED")
-    return until(lambda: (lambda one: one["status"] in wanted and one)(show(id)), limit_s, f"{wanted} of {id}")
+    return until(
+        lambda: (lambda one: one["status"] in wanted and one)(show(id)), limit_s, f"{wanted} of {id}"
+    )
 
 
 def refusal(reply, status):
@@ -123,7 +127,17 @@ class Worker:
         self.start("--join-token", join)
 
     def start(self, *more):
-        command = [*CONF["drover"], "worker", "--state", self.state, "--head", URL, "--json", *self.flags, *more]
+        command = [
+            *CONF["drover"],
+            "worker",
+            "--state",
+            self.state,
+            "--head",
+            URL,
+            "--json",
+            *self.flags,
+            *more,
+        ]
         os.makedirs(self.state, exist_ok=True)
         with open(self.state + ".log", "a") as log:
             self.process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=log, text=True)

@@ -14,7 +14,7 @@ export interface EventFilter {
 }
 
 /** So many of the newest events are kept in memory for watchers that come back. */
-const REMEMBERED = 5_000;
+export const EVENTS_REMEMBERED = 5_000;
 
 export class EventService {
   readonly #state: State;
@@ -23,14 +23,20 @@ export class EventService {
   /** Everything after this revision is remembered. */
   #since: number;
 
-  constructor(state: State, ports: Ports) {
+  /** @param loaded the newest events of the store, oldest first; `complete` when these are all there ever were */
+  constructor(
+    state: State,
+    ports: Ports,
+    loaded: { readonly rows: readonly EventRow[]; readonly complete: boolean },
+  ) {
     this.#state = state;
     this.#ports = ports;
-    this.#since = state.rev;
+    this.#recent = [...loaded.rows];
+    this.#since = loaded.complete ? 0 : (loaded.rows[0]?.rev ?? state.rev);
     state.subscribe(({ events }) => {
       this.#recent.push(...events);
-      if (this.#recent.length <= REMEMBERED * 2) return;
-      this.#recent = this.#recent.slice(-REMEMBERED);
+      if (this.#recent.length <= EVENTS_REMEMBERED * 2) return;
+      this.#recent = this.#recent.slice(-EVENTS_REMEMBERED);
       this.#since = this.#recent[0]?.rev ?? this.#since;
     });
   }

@@ -1,11 +1,18 @@
 /** Why a unit waits: each worker, each constraint that fails there, by how much. */
+import type { Resources } from '@drover/core';
 import type { Explanation, Failing } from '@drover/core/wire';
 import type { Ledger } from './ledger.ts';
 import { type Claims, respectsClaim, standingClaims } from './pass.ts';
 import { countedOf, type Room } from './room.ts';
 import { type Demand, goesBefore, type Unit } from './types.ts';
 
-const LABELS = { cpu: 'cores', memoryMiB: 'MiB of memory', diskMiB: 'MiB of disk', ports: 'ports' } as const;
+/** What is short, and in which unit. */
+const LABELS = {
+  cpu: ['CPU', ''],
+  memoryMiB: ['memory', ' MiB'],
+  diskMiB: ['disk', ' MiB'],
+  ports: ['ports', ''],
+} as const;
 
 export interface Waiting {
   readonly neverFits: boolean;
@@ -48,16 +55,17 @@ function explainRoom(room: Room, demand: Demand, unit: Unit, claims: Claims): Ex
   }
   explainGpus(room, demand, add);
   const counted = countedOf(demand);
-  const free = room.free;
+  const free = atLeastNone(room.free);
   for (const key of ['cpu', 'memoryMiB', 'diskMiB', 'ports'] as const) {
     if (counted[key] <= free[key]) continue;
+    const [label, unitName] = LABELS[key];
     const short = Math.round((counted[key] - free[key]) * 1000) / 1000;
     add(
       key,
       counted[key],
       free[key],
       capacity.total[key],
-      `${short} ${LABELS[key]} too few (needs ${counted[key]}, free ${free[key]} of ${capacity.total[key]})`,
+      `${label} short by ${short}${unitName} (needs ${counted[key]}, free ${free[key]} of ${capacity.total[key]})`,
     );
   }
   if (failing.length === 0 && !respectsClaim(room, demand, unit, claims)) {
@@ -73,6 +81,15 @@ function explainRoom(room: Room, demand: Demand, unit: Unit, claims: Claims): Ex
     failing,
   };
 }
+
+/** A worker that came back smaller may hold more than it has. */
+const atLeastNone = (free: Resources): Resources => ({
+  cpu: Math.max(0, free.cpu),
+  memoryMiB: Math.max(0, free.memoryMiB),
+  diskMiB: Math.max(0, free.diskMiB),
+  gpus: free.gpus,
+  ports: Math.max(0, free.ports),
+});
 
 function explainGpus(
   room: Room,
@@ -115,7 +132,7 @@ function explainGpus(
       gpus,
       free,
       have.length,
-      `${gpus - free} GPUs too few (needs ${gpus}, free ${free} of ${have.length})`,
+      `GPUs short by ${gpus - free} (needs ${gpus}, free ${free} of ${have.length})`,
     );
 }
 

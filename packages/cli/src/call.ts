@@ -1,0 +1,71 @@
+import type { Command } from 'commander';
+import type { ConfigFile } from './settings/file.ts';
+import type { Terminal } from './text/terminal.ts';
+
+/** What `drover head` runs; see `HeadFlags` of the published package. */
+export interface HeadRun {
+  readonly state: string;
+  readonly host: string;
+  readonly port: number;
+  readonly alsoListen: number | null;
+  readonly trustLoopback: boolean;
+  readonly pyletAccounting: 'strict' | 'lenient';
+  readonly pingMs?: number;
+  readonly leaseMs?: number;
+  readonly offlineMs?: number;
+  readonly logLevel: string;
+  readonly onReady: (ready: { url: string; tokenFile: string; herd: string; pid: number }) => void;
+}
+
+/** What `drover worker` runs; see `WorkerFlags` of the published package. */
+export interface WorkerRun {
+  readonly state: string;
+  readonly head: string;
+  readonly joinToken: string | null;
+  readonly name: string | null;
+  readonly advertise: string | null;
+  readonly cpus: number | null;
+  readonly memoryMiB: number | null;
+  readonly diskMiB: number | null;
+  readonly gpus: string | null;
+  readonly ports: number | null;
+  readonly overcommitCpu: number;
+  readonly overcommitMemory: number;
+  readonly cleanEnv: boolean;
+  readonly logLevel: string;
+  readonly onReady: (ready: { workerId: string; pid: number }) => void;
+}
+
+/** What the composition root lends: this package imports neither head nor worker. */
+export interface Hooks {
+  readonly version: string;
+  /** Both resolve with the exit code. */
+  readonly runHead: (flags: HeadRun) => Promise<number>;
+  readonly runWorker: (flags: WorkerRun) => Promise<number>;
+}
+
+export type Env = Readonly<Record<string, string | undefined>>;
+
+/** One call of one verb. Its options are `command.opts()`, with environment and configuration file already in. */
+export interface Call {
+  readonly command: Command;
+  /** Words that are no options. */
+  readonly args: readonly string[];
+  /** All words after `drover`, as they were typed. */
+  readonly argv: readonly string[];
+  readonly env: Env;
+  readonly hooks: Hooks;
+  readonly terminal: Terminal;
+  readonly config: ConfigFile;
+}
+
+/** A verb. @returns its exit code */
+export type Verb = (call: Call) => Promise<number>;
+
+/** Options that every verb that speaks with a head has. */
+export interface ClientFlags {
+  readonly head?: string;
+  readonly token?: string;
+  readonly context?: string;
+  readonly json?: boolean;
+}

@@ -1,0 +1,85 @@
+import { WORKER_STATUSES } from '@drover/core';
+import type { Command } from 'commander';
+import { makeCommand, type Run, withHead, withJson } from './build.ts';
+import { decimal, size, someTime, whole, word } from './parse.ts';
+
+/** Levels of the process logs. */
+const LEVELS = 'silent, error, warn, info or debug';
+
+/** The nouns `worker` and `join-token`. `drover worker` without a verb runs one in the foreground. */
+export function workerCommands(run: Run): Command[] {
+  return [worker(run), joinToken(run)];
+}
+
+function worker(run: Run): Command {
+  const command = withHead(
+    makeCommand('worker', 'run a worker in the foreground; with a verb: list, show or delete'),
+  )
+    .enablePositionalOptions()
+    .allowExcessArguments()
+    .usage('[options] | list | show | delete')
+    .option('--state <dir>', 'state folder; its identity lies there (default: worker below the state folder)')
+    .option('--join-token <token>', 'to join with; ignored once there is an identity')
+    .option('--name <name>', 'name of the worker')
+    .option('--advertise <host>', 'address under which its instances are reached')
+    .option('--cpus <n>', 'cores on offer (default: those of the machine)', decimal(true))
+    .option('--memory <size>', 'memory on offer, such as 8GiB', size)
+    .option('--disk <size>', 'disk on offer', size)
+    .option('--gpus <spec>', 'GPUs on offer: 4, 2xA100:80GB or none')
+    .option('--ports <n>', 'how many ports for instances', whole(0, 60_000))
+    .option('--overcommit-cpu <factor>', 'offer so many times the cores (default 1)', decimal(true))
+    .option('--overcommit-memory <factor>', 'offer so many times the memory (default 1)', decimal(true))
+    .option('--clean-env', 'instances inherit only a short list of variables')
+    .option('--log-level <level>', LEVELS);
+  command.action(async () => await run(command, async () => (await import('../worker/run.ts')).runWorker));
+  const list = withHead(makeCommand('list', 'list workers')).option(
+    '--status <status>',
+    'only these',
+    word(WORKER_STATUSES),
+  );
+  list.action(async () => await run(list, async () => (await import('../worker/list.ts')).list));
+  const show = withHead(makeCommand('show', 'show one worker')).argument('<worker>', 'id or name');
+  show.action(async () => await run(show, async () => (await import('../worker/show.ts')).show));
+  const remove = withHead(makeCommand('delete', 'forget workers that are OFFLINE'))
+    .argument('[worker...]', 'ids or names')
+    .option('--all-offline', 'all that are OFFLINE')
+    .option('-y, --yes', 'do not ask');
+  remove.action(async () => await run(remove, async () => (await import('../worker/delete.ts')).remove));
+  return command.addCommand(list).addCommand(show).addCommand(remove);
+}
+
+function joinToken(run: Run): Command {
+  const noun = makeCommand('join-token', 'tokens with which workers join');
+  const create = withHead(makeCommand('create', 'make a join token'))
+    .option('--ttl <duration>', 'how long it is valid (default 1h)', someTime)
+    .option('--uses <n>', 'for how many workers (default 1)', whole(1, 100_000));
+  create.action(async () => await run(create, async () => (await import('../join-token/create.ts')).create));
+  const list = withHead(makeCommand('list', 'list join tokens'));
+  list.action(async () => await run(list, async () => (await import('../join-token/list.ts')).list));
+  const remove = withHead(makeCommand('delete', 'revoke join tokens')).argument('<id...>', 'ids');
+  remove.action(async () => await run(remove, async () => (await import('../join-token/delete.ts')).remove));
+  return noun.addCommand(create).addCommand(list).addCommand(remove);
+}
+
+/** `drover head`, which runs one in the foreground, and `drover head status`. */
+export function headCommand(run: Run): Command {
+  const command = withJson(makeCommand('head', 'run a head in the foreground; with the verb status: ask one'))
+    .enablePositionalOptions()
+    .allowExcessArguments()
+    .usage('[options] | status')
+    .option('--state <dir>', 'state folder (default: head below the state folder)')
+    .option('--host <address>', 'address to listen on (default 127.0.0.1)')
+    .option('--port <n>', 'port to listen on, 0 for a free one (default 3768)', whole(0, 65_535))
+    .option('--also-listen <port>', 'a second port on loopback', whole(1, 65_535))
+    .option('--insecure-bind', 'allow an address beyond this machine although there is no TLS')
+    .option('--trust-loopback', 'calls from this machine need no token')
+    .option('--pylet-accounting <mode>', 'strict or lenient (default strict)', word(['STRICT', 'LENIENT']))
+    .option('--ping <duration>', 'how often workers ping', someTime)
+    .option('--suspect-after <duration>', 'silence after which a worker is SUSPECT', someTime)
+    .option('--offline-after <duration>', 'silence after which a worker is OFFLINE', someTime)
+    .option('--log-level <level>', LEVELS);
+  command.action(async () => await run(command, async () => (await import('../head/run.ts')).runHead));
+  const status = withHead(makeCommand('status', 'show the head that is in use'));
+  status.action(async () => await run(status, async () => (await import('../head/status.ts')).status));
+  return command.addCommand(status);
+}

@@ -1,0 +1,93 @@
+import { isIP } from 'node:net';
+import { resolve } from 'node:path';
+import type { Call } from '../call.ts';
+import { Failure, UsageError } from '../errors.ts';
+import { headFolder } from '../settings/state.ts';
+import { surviveClosedPipe } from '../text/terminal.ts';
+import { unknownVerb } from '../worker/run.ts';
+import { checkLogLevel } from './log-level.ts';
+
+interface Flags {
+  readonly json?: boolean;
+  readonly state?: string;
+  readonly host?: string;
+  readonly port?: number;
+  readonly alsoListen?: number;
+  readonly insecureBind?: boolean;
+  readonly trustLoopback?: boolean;
+  readonly pyletAccounting?: string;
+  readonly ping?: number;
+  readonly suspectAfter?: number;
+  readonly offlineAfter?: number;
+  readonly logLevel?: string;
+}
+
+/** The port of a head when nothing is said. */
+export const DEFAULT_PORT = 3768;
+
+/** `drover head`: one head in the foreground. Says on standard output when it serves. */
+export async function runHead(call: Call): Promise<number> {
+  const flags = call.command.opts<Flags>();
+  const { terminal, args } = call;
+  if (args[0] !== undefined) throw unknownVerb('head', args[0], ['status']);
+  const host = flags.host ?? '127.0.0.1';
+  if (!isLoopback(host)) {
+    if (!flags.insecureBind) {
+      throw new UsageError(
+        `--host ${host} can be reached from other machines, and there is no TLS: tokens and data would travel readable`,
+        'put it behind a proxy with TLS or a tunnel; or say --insecure-bind where you trust the network',
+      );
+    }
+    terminal.say(
+      `drover: listening on ${host} without TLS (--insecure-bind): tokens and data travel readable`,
+    );
+  }
+  checkTimes(flags);
+  surviveClosedPipe();
+  const port = flags.port ?? DEFAULT_PORT;
+  const serving = call.hooks.runHead({
+    state: resolve(flags.state || headFolder(call.env)),
+    host,
+    port,
+    alsoListen: flags.alsoListen ?? null,
+    trustLoopback: flags.trustLoopback ?? false,
+    pyletAccounting: flags.pyletAccounting === 'LENIENT' ? 'lenient' : 'strict',
+    ...(flags.ping !== undefined && { pingMs: flags.ping }),
+    ...(flags.suspectAfter !== undefined && { leaseMs: flags.suspectAfter }),
+    ...(flags.offlineAfter !== undefined && { offlineMs: flags.offlineAfter }),
+    logLevel: checkLogLevel(flags.logLevel),
+    onReady(ready) {
+      terminal.out(
+        flags.json
+          ? JSON.stringify(ready)
+          : `head ${ready.herd} serves at ${ready.url}\nits admin token lies in ${ready.tokenFile}`,
+      );
+    },
+  });
+  return await serving.catch((error: unknown) => {
+    throw portFailure(error) ?? error;
+  });
+}
+
+function portFailure(error: unknown): Failure | null {
+  const { code, port } = error as NodeJS.ErrnoException & { port?: number };
+  if (code !== 'EADDRINUSE' && code !== 'EACCES') return null;
+  if (port === undefined) return null;
+  const why = code === 'EADDRINUSE' ? 'is in use' : 'may not be used by this user';
+  return new Failure(`port ${port} ${why}`, {
+    hint: 'choose another with --port; 0 takes a free one',
+    cause: error,
+  });
+}
+
+function isLoopback(host: string): boolean {
+  if (host === 'localhost' || host === '::1') return true;
+  return isIP(host) === 4 && host.startsWith('127.');
+}
+
+function checkTimes({ ping, suspectAfter, offlineAfter }: Flags): void {
+  if (ping !== undefined && suspectAfter !== undefined && suspectAfter <= ping)
+    throw new UsageError('--suspect-after must be longer than --ping');
+  if (suspectAfter !== undefined && offlineAfter !== undefined && offlineAfter < suspectAfter)
+    throw new UsageError('--offline-after must not be shorter than --suspect-after');
+}

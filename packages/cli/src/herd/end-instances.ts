@@ -1,0 +1,62 @@
+import { type Client, type InstanceStatus, type InstanceView, isDroverError } from '@drover/client';
+import { labelOf } from '../instance/shown.ts';
+import { formatDuration } from '../values/duration.ts';
+
+/** How it went. */
+export interface InstanceEnd {
+  readonly ended: number;
+  readonly problems: readonly string[];
+}
+
+const LIVE: readonly InstanceStatus[] = ['PENDING', 'ASSIGNED', 'RUNNING', 'UNKNOWN'];
+/** Beyond the grace period: for SIGKILL, the release of resources and the report. */
+const MARGIN_MS = 15_000;
+
+/** Deletes all instances and waits for the end of what ran. @param graceMs instead of each one's own */
+export async function endInstances(
+  client: Client,
+  graceMs: number | undefined,
+  say: (line: string) => void,
+): Promise<InstanceEnd> {
+  const live = await listLive(client);
+  if (graceMs !== undefined) {
+    for (const { id } of live) await client.instances.cancel(id, { graceMs }).catch(ignoreEnded);
+  }
+  await client.instances.deleteAll();
+  const graces = live.map((view) => graceMs ?? view.graceMs);
+  const untilMs = performance.now() + Math.max(0, ...graces) + MARGIN_MS;
+  let left = await listLive(client);
+  let said = '';
+  while (left.some(canEnd) && performance.now() < untilMs) {
+    const first = left.find(canEnd);
+    const limit = formatDuration(Math.max(0, untilMs - performance.now() - MARGIN_MS));
+    const line = `waiting for ${left.filter(canEnd).length} instances to end, at most ${limit}`;
+    if (line.split(',')[0] !== said.split(',')[0]) say(line);
+    said = line;
+    // The head holds the reply until it has ended: then all are looked at again.
+    if (first) await client.instances.wait(first.id, { timeoutMs: 2000 }).catch(ignoreEnded);
+    left = await listLive(client);
+  }
+  const problems = left.map((view) =>
+    view.status === 'UNKNOWN'
+      ? `${labelOf(view)} is on a worker that cannot be reached, and may go on there`
+      : `${labelOf(view)} did not end in time`,
+  );
+  return { ended: live.length - left.length, problems };
+}
+
+/** What is UNKNOWN ends only when its worker comes back. */
+const canEnd = ({ status }: InstanceView): boolean => status !== 'UNKNOWN';
+
+async function listLive(client: Client): Promise<InstanceView[]> {
+  const views: InstanceView[] = [];
+  for await (const view of client.instances.list({ status: LIVE })) views.push(view);
+  return views;
+}
+
+/** It has ended or is gone, or has not ended yet: the next list tells. */
+function ignoreEnded(error: unknown): null {
+  if (isDroverError(error) && ['ALREADY_FINAL', 'INSTANCE_NOT_FOUND', 'TIMEOUT'].includes(error.code))
+    return null;
+  throw error;
+}

@@ -1,0 +1,49 @@
+import type { Call } from '../call.ts';
+import { type Herd, startHerd } from './start.ts';
+
+interface Flags {
+  readonly json?: boolean;
+  readonly workers?: number;
+  readonly cpus?: number;
+  readonly memory?: number;
+  readonly gpus?: string;
+  readonly port?: number;
+}
+
+/** `drover up`: a herd on this machine. Doing it again starts what is missing. */
+export async function up(call: Call): Promise<number> {
+  const flags = call.command.opts<Flags>();
+  const { terminal, env } = call;
+  const { workers, cpus, memory: memoryMiB, gpus, port } = flags;
+  const say = terminal.errIsTty && !flags.json ? terminal.say : () => undefined;
+  const herd = await startHerd(env, { workers, cpus, memoryMiB, gpus, port }, say);
+  if (flags.json) {
+    const { url, tokenFile, herd: id, pid } = herd.head;
+    const list = herd.workers.map((one) => ({ workerId: one.workerId, pid: one.pid }));
+    terminal.out(JSON.stringify({ url, tokenFile, herd: id, pid, workers: list }));
+    return 0;
+  }
+  for (const line of linesOf(herd)) terminal.out(line);
+  const { url } = herd.head;
+  if (port !== undefined && port !== 0 && new URL(url).port !== String(port)) {
+    terminal.say(`the head runs already and keeps its address; --port ${port} counts after "drover down"`);
+  }
+  if (workers !== undefined && herd.workers.length > workers) {
+    terminal.say(`${herd.workers.length} workers run already; none was ended`);
+  }
+  return 0;
+}
+
+function linesOf({ head, workers }: Herd): string[] {
+  const how = (started: boolean) => (started ? 'started' : 'runs already');
+  return [
+    `head      ${head.url}  ${how(head.started)} (pid ${head.pid})`,
+    ...workers.map(
+      (one, index) => `worker ${index + 1}  ${one.workerId}  ${how(one.started)} (pid ${one.pid})`,
+    ),
+    '',
+    "try:      drover submit -f 'echo hello'",
+    'see:      drover ps',
+    'end it:   drover down',
+  ];
+}

@@ -1,0 +1,29 @@
+import type { Command } from 'commander';
+import { makeCommand, type Run, withHead } from './grammar/build.ts';
+import { instanceCommands } from './grammar/instances.ts';
+import { herdCommands, otherCommands } from './grammar/machine.ts';
+import { headCommand, workerCommands } from './grammar/workers.ts';
+
+const GROUPS: readonly (readonly [string, readonly string[]])[] = [
+  ['Daily:', ['up', 'down', 'submit', 'ps', 'logs', 'cancel', 'explain']],
+  ['Nouns:', ['instance', 'worker', 'head', 'join-token', 'events']],
+  ['This program:', ['config', 'completion', 'version']],
+];
+
+/** The whole grammar. Nothing of a verb is loaded before it runs. */
+export function buildProgram(run: Run, version: string): Command {
+  const program = withHead(makeCommand('drover', 'Runs commands on a herd of machines.'))
+    .enablePositionalOptions()
+    .version(version, '-V, --version', 'show the version');
+  for (const command of [
+    ...herdCommands(run),
+    ...instanceCommands(run),
+    ...workerCommands(run),
+    headCommand(run),
+    ...otherCommands(run),
+  ]) {
+    const group = GROUPS.find(([, names]) => names.includes(command.name()));
+    program.addCommand(group === undefined ? command : command.helpGroup(group[0]));
+  }
+  return program;
+}

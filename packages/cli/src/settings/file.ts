@@ -1,0 +1,44 @@
+import { readFileSync } from 'node:fs';
+import { configPath } from '@drover/client/local';
+import { parse } from 'smol-toml';
+import type { Env } from '../call.ts';
+import { UsageError } from '../errors.ts';
+
+/** The configuration file of this user, as it lies there. */
+export interface ConfigFile {
+  readonly path: string;
+  /** The whole file; empty when there is none. */
+  readonly values: Readonly<Record<string, unknown>>;
+}
+
+/** Reads the configuration file; none is as good as an empty one. @throws {UsageError} when it is not valid TOML */
+export function readConfigFile(env: Env): ConfigFile {
+  const path = configPath(env);
+  let text: string;
+  try {
+    text = readFileSync(path, 'utf8');
+  } catch (error) {
+    const { code } = error as NodeJS.ErrnoException;
+    if (code === 'ENOENT' || code === 'ENOTDIR' || code === 'EACCES') return { path, values: {} };
+    throw error;
+  }
+  try {
+    return { path, values: parse(text) };
+  } catch (error) {
+    const { line, message } = error as { line?: number; message: string };
+    const [first = ''] = message.split('\n');
+    throw new UsageError(
+      `${path}${line === undefined ? '' : `:${line}`}: ${first.replace(/^Invalid TOML document: /, 'not valid TOML: ')}`,
+    );
+  }
+}
+
+/** A table of the file, or null. @throws {UsageError} when something else stands there */
+export function tableOf(file: ConfigFile, name: string): Readonly<Record<string, unknown>> | null {
+  const value = file.values[name];
+  if (value === undefined) return null;
+  if (typeof value !== 'object' || value === null || Array.isArray(value)) {
+    throw new UsageError(`${file.path}: "${name}" must be a table, such as [${name}]`);
+  }
+  return value as Record<string, unknown>;
+}
