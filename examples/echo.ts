@@ -1,5 +1,6 @@
 // Submit a command, wait for its end, read its exit code and log.
-// Needs a head with a worker: `npx drover up`, then `npx tsx examples/echo.ts`.
+// Needs a head with a worker: `npx drover up`, then `npx tsx examples/echo.ts` (in this repository with
+// `--tsconfig tsconfig.base.json` behind `tsx`, so that `drover` is the built package and not its sources).
 import * as pylet from 'drover/pylet';
 
 await pylet.init(); // the head of this machine, or the one that DROVER_HEAD names

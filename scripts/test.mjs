@@ -18,6 +18,12 @@ const steps = [
         counts: countsInLastLines,
       }
     : { name: 'conformance', skip: 'scripts/conformance.mjs does not exist yet' },
+  { name: 'nodes', command: [process.execPath, 'scripts/nodes.mjs'], counts: countsInLastLines },
+  {
+    name: 'demo',
+    command: [process.execPath, 'scripts/demo.mjs'],
+    counts: () => ({ passed: 0, failed: 0, skipped: [] }),
+  },
 ];
 
 function vitestStep(name, folder) {

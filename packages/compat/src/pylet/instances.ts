@@ -1,21 +1,20 @@
 /** PyLet's `/instances` on our engine. */
-import { INSTANCE_STATUSES, type InstanceStatus, isFinal, NAME_RULE, parseName } from '@drover/core';
-import { type InstanceSubmit, instanceSubmit } from '@drover/core/wire';
-import type { Actor, InstanceRow } from '@drover/engine';
+import { isFinal } from '@drover/core';
+import type { InstanceRow } from '@drover/engine';
 import type { FastifyInstance, FastifyRequest } from 'fastify';
 import { Refusal } from './errors.ts';
-import { lastOnes, type PyletSubmit, parseSubmit } from './parse.ts';
+import { finder, holderOf, listAll } from './find.ts';
+import { lastOnes, parseSubmit } from './parse.ts';
 import type { PyletContext } from './register.ts';
+import { toInput } from './submit.ts';
 import { endpointOf, exitCodeOf, failureReasonOf, viewPyletInstance } from './view.ts';
-
-const PAGE = 1000;
-type Params = { id: string; name: string };
 
 export function instanceRoutes(scope: FastifyInstance, context: PyletContext): void {
   const { engine, actorOf } = context;
   const find = finder(context);
+  const isKnownWorker = (id: string): boolean => engine.state.tables.workers.get(id) !== undefined;
   const view = (row: InstanceRow): Record<string, unknown> =>
-    viewPyletInstance(row, engine.viewInstance(row));
+    viewPyletInstance(row, engine.viewInstance(row), isKnownWorker);
 
   scope.post('/instances', async (request) => {
     const submit = parseSubmit(request.body);
@@ -24,7 +23,7 @@ export function instanceRoutes(scope: FastifyInstance, context: PyletContext): v
     if (submit.targetWorker !== null && !engine.state.tables.workers.get(submit.targetWorker))
       throw new Refusal(400, `Target worker '${submit.targetWorker}' not found`);
     const input = toInput(submit);
-    if (input.name != null && (await storedName(context, actor, input.name)))
+    if (input.name != null && (await holderOf(context, actor, input.name)))
       throw new Refusal(400, `Instance name '${input.name}' is already in use`);
     const row = engine.instances.submit(actor, input, options);
     await engine.state.durable(row.rev);
@@ -33,9 +32,9 @@ export function instanceRoutes(scope: FastifyInstance, context: PyletContext): v
 
   scope.get('/instances', async (request) => {
     const query = lastOnes(request.query as Record<string, unknown>);
-    const rows = await listAll(context, actorOf(request), query['status'], query['label']);
+    const rows = await listAll(context, actorOf(request), query.status, query.label);
     const views = engine.viewInstances(rows);
-    return rows.map((row, at) => viewPyletInstance(row, views[at] as (typeof views)[number]));
+    return rows.map((row, at) => viewPyletInstance(row, views[at] as (typeof views)[number], isKnownWorker));
   });
 
   scope.get('/instances/by-name/:name', async (request) => view(await find.named(request)));
@@ -98,105 +97,8 @@ function admit({ engine }: PyletContext, row: InstanceRow): void {
   if (!engine.state.tables.instances.get(row.id)) engine.state.admit('instances', row);
 }
 
-/** What is being deleted is gone for PyLet's clients at once, though its processes may take their time. */
-function visible(row: InstanceRow | null, actor: Actor): InstanceRow {
-  if (!row || row.deleting !== null || row.project !== actor.project)
-    throw new Refusal(404, 'Instance not found');
-  return row;
-}
-
-/** Finds the instance that a request's path names. @throws {Refusal} 404 */
-export function finder({ engine, actorOf }: PyletContext) {
-  return {
-    async byId(request: FastifyRequest): Promise<InstanceRow> {
-      return visible(await engine.reads.find((request.params as Params).id), actorOf(request));
-    },
-    async named(request: FastifyRequest): Promise<InstanceRow> {
-      const actor = actorOf(request);
-      const { name } = request.params as Params;
-      const row = await engine.reads.byName(actor, name);
-      if (row && row.deleting === null) return visible(row, actor);
-      return visible(unnamed([...engine.state.tables.instances.all()], name), actor);
-    },
-  };
-}
-
-/** An instance without a name answers to the first eight characters of its id. */
-const unnamed = (rows: readonly InstanceRow[], name: string): InstanceRow | null =>
-  name.length === 8
-    ? (rows.find((row) => row.name === null && row.deleting === null && row.id.startsWith(name)) ?? null)
-    : null;
-
 function mustHaveEndpoint(row: InstanceRow): string {
   const endpoint = endpointOf(row);
-  if (endpoint === null) throw new Refusal(404, 'Endpoint not available');
+  if (endpoint === null) throw new Refusal(404, 'Instance endpoint not available yet');
   return endpoint;
 }
-
-/** A name stays taken until its record is deleted, ended or not. */
-async function storedName({ engine }: PyletContext, actor: Actor, name: string): Promise<boolean> {
-  const row = await engine.reads.byName(actor, name);
-  return row !== null && row.deleting === null;
-}
-
-async function listAll(
-  { engine }: PyletContext,
-  actor: Actor,
-  status: unknown,
-  label: unknown,
-): Promise<InstanceRow[]> {
-  if (status !== undefined && !INSTANCE_STATUSES.includes(status as InstanceStatus)) return [];
-  const rows: InstanceRow[] = [];
-  const pair = typeof label === 'string' && label.indexOf('=') > 0 ? label : undefined;
-  let cursor: string | null = null;
-  do {
-    const page: { rows: InstanceRow[]; nextCursor: string | null } = await engine.reads.list(actor, {
-      limit: PAGE,
-      ...(status !== undefined && { status: status as InstanceStatus }),
-      ...(pair !== undefined && { label: pair }),
-      ...(cursor !== null && { cursor }),
-    });
-    for (const row of page.rows) if (row.deleting === null) rows.push(row);
-    cursor = page.nextCursor;
-  } while (cursor !== null);
-  return rows;
-}
-
-/** @throws {Refusal} 400, saying which field breaks which rule of ours */
-function toInput(submit: PyletSubmit): InstanceSubmit {
-  const name = submit.name === null || submit.name === '' ? null : parseName(submit.name);
-  if (submit.name && name === null) throw new Refusal(400, `name: ${NAME_RULE}`);
-  if (submit.gpuIndices !== null && submit.gpuIndices.length > 0 && submit.targetWorker === null)
-    throw new Refusal(400, 'gpu_indices requires target_worker');
-  if (submit.venv !== null && !submit.venv.startsWith('/'))
-    throw new Refusal(400, 'venv must be an absolute path');
-  // An empty list of indices means no GPU, whatever gpu_units says; an empty command runs and ends with 0.
-  const noGpus = submit.gpuIndices !== null && submit.gpuIndices.length === 0;
-  const parsed = instanceSubmit.safeParse({
-    command: submit.command.trim() === '' ? 'true' : submit.command,
-    name,
-    resources: { cpu: submit.cpuCores, memoryMiB: submit.memoryMb, gpus: noGpus ? 0 : submit.gpuUnits },
-    gpuIndices: noGpus ? null : submit.gpuIndices,
-    exclusive: submit.exclusive,
-    targetWorker: submit.targetWorker,
-    labels: submit.labels,
-    env: submit.env,
-    venv: submit.venv,
-  });
-  if (parsed.success) return { ...parsed.data, command: submit.command };
-  const issue = parsed.error.issues[0];
-  throw new Refusal(
-    400,
-    `${issue?.path.map((key) => PYLET_WORDS[String(key)] ?? String(key)).join('.') ?? 'body'}: ${issue?.message ?? 'invalid'}`,
-  );
-}
-
-/** Our field names in PyLet's words. */
-const PYLET_WORDS: Readonly<Record<string, string>> = {
-  resources: 'resource_requirements',
-  cpu: 'cpu_cores',
-  memoryMiB: 'memory_mb',
-  gpus: 'gpu_units',
-  gpuIndices: 'gpu_indices',
-  targetWorker: 'target_worker',
-};

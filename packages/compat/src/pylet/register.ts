@@ -1,7 +1,8 @@
 /** The PyLet adapter: the wire protocol of the packages 0.4.0 and 0.5.0 as calls on the engine. */
 import type { Actor, Engine, Logger } from '@drover/engine';
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
-import { setPyletErrorHandler } from './errors.ts';
+import { notJson, setPyletErrorHandler } from './errors.ts';
+import { Unprocessable } from './fields.ts';
 import { instanceRoutes } from './instances.ts';
 import { logRoutes } from './logs.ts';
 import { workerRoutes } from './workers.ts';
@@ -21,6 +22,7 @@ export function registerPylet(app: FastifyInstance, context: PyletContext): void
     app.register(
       async (scope) => {
         setPyletErrorHandler(scope, context.log);
+        readJson(scope);
         // Our schemas do not describe these routes; they are read by parse.ts.
         instanceRoutes(scope, context);
         logRoutes(scope, context);
@@ -29,6 +31,23 @@ export function registerPylet(app: FastifyInstance, context: PyletContext): void
       { prefix },
     );
   }
+}
+
+/** A body that is no JSON is echoed in the reply; no body is none, whatever its type is said to be. */
+function readJson(scope: FastifyInstance): void {
+  scope.removeContentTypeParser('application/json');
+  scope.addContentTypeParser(
+    'application/json',
+    { parseAs: 'string' },
+    async (_request: unknown, text: string) => {
+      if (text === '') return undefined;
+      try {
+        return JSON.parse(text) as unknown;
+      } catch (error) {
+        throw new Unprocessable([notJson((error as Error).message)], text);
+      }
+    },
+  );
 }
 
 /** What PyLet answers to a path or method that it does not have; null when the path is not one of its. */

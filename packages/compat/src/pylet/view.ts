@@ -2,13 +2,14 @@
 import { isFinal, isoStamp } from '@drover/core';
 import type { InstanceView, WorkerView } from '@drover/core/wire';
 import type { InstanceRow } from '@drover/engine';
+import { SHORT_ID } from './find.ts';
 
 /** UTC without zone or fraction: "2026-11-21 10:00:00". */
 export const stampOf = (ms: number | null): string | null =>
   ms === null ? null : isoStamp(ms).slice(0, 19).replace('T', ' ');
 
 /** What an unnamed instance is called: the first eight characters of its id. */
-export const nameOf = (row: InstanceRow): string => row.name ?? row.id.slice(0, 8);
+export const nameOf = (row: InstanceRow): string => row.name ?? row.id.slice(0, SHORT_ID);
 
 const SIGNALS: Readonly<Record<string, number>> = {
   SIGHUP: 1,
@@ -50,7 +51,12 @@ export function failureReasonOf(row: InstanceRow): string | null {
 const quote = (word: string): string =>
   /^[A-Za-z0-9_@%+=:,./-]+$/.test(word) ? word : `'${word.replaceAll("'", `'"'"'`)}'`;
 
-export function viewPyletInstance(row: InstanceRow, view: InstanceView): Record<string, unknown> {
+/** @param isKnownWorker of a worker that has been deleted nothing is said */
+export function viewPyletInstance(
+  row: InstanceRow,
+  view: InstanceView,
+  isKnownWorker: (id: string) => boolean,
+): Record<string, unknown> {
   const { command } = row.spec;
   return {
     instance_id: row.id,
@@ -59,7 +65,7 @@ export function viewPyletInstance(row: InstanceRow, view: InstanceView): Record<
     status: row.status,
     display_status: view.displayStatus,
     attempt: row.attempt,
-    assigned_to: row.workerId,
+    assigned_to: row.workerId !== null && isKnownWorker(row.workerId) ? row.workerId : null,
     endpoint: endpointOf(row),
     port: row.port,
     exit_code: exitCodeOf(row),
@@ -70,7 +76,7 @@ export function viewPyletInstance(row: InstanceRow, view: InstanceView): Record<
     ended_at: stampOf(row.endedMs),
     cancellation_requested_at:
       row.status === 'CANCELLED' && row.attempt === 0 ? null : stampOf(row.cancel?.atMs ?? null),
-    gpu_indices: view.gpuIndices,
+    gpu_indices: isFinal(row.status) ? null : view.gpuIndices,
     exclusive: row.spec.exclusive,
     labels: view.labels,
     env: view.env,

@@ -1,0 +1,115 @@
+/** The surface as a whole: its description, who owns which route, and that each accepted field is held somewhere. */
+import {
+  deleteAllQuery,
+  eventQuery,
+  instanceCancelBody,
+  instanceGetQuery,
+  instanceListQuery,
+  instanceSubmit,
+  joinBody,
+  joinTokenCreate,
+  logQuery,
+  resourceRequest,
+  workerGetQuery,
+  workerListQuery,
+} from '@drover/core/wire';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import type { z } from 'zod';
+import { startTestHead, type TestHead } from '../testing/test-head.ts';
+
+let head: TestHead;
+beforeAll(async () => {
+  head = await startTestHead();
+});
+afterAll(() => head.close());
+
+interface Operation {
+  summary?: string;
+  responses: Record<string, { content?: Record<string, { schema?: unknown }> }>;
+}
+
+describe('the description', () => {
+  it('is OpenAPI 3.1, and says of each call of /v1 what it does and what comes back', async () => {
+    const { json } = await head.call('GET', '/openapi.json');
+    expect(json.openapi).toBe('3.1.0');
+    const bare: string[] = [];
+    for (const [path, operations] of Object.entries<Record<string, Operation>>(json.paths)) {
+      if (!path.startsWith('/v1')) continue;
+      for (const [method, operation] of Object.entries(operations))
+        if (!operation.summary) bare.push(`${method} ${path}`);
+    }
+    expect(bare).toEqual([]);
+    const submit: Operation = json.paths['/v1/instances'].post;
+    expect(submit.responses['201']?.content?.['application/json']?.schema).toMatchObject({ type: 'object' });
+    expect(Object.keys(json.paths).filter((path) => path.startsWith('/v1'))).toHaveLength(13);
+  });
+});
+
+describe('routes', () => {
+  it('have one owner each: a second claim stops the head from starting', async () => {
+    const { makeApp } = await import('./app.ts');
+    const guard = { check: () => ({ kind: 'system' as const, name: 'x', project: 'x' }), worker: () => '' };
+    const app = makeApp(guard, { info: () => undefined, warn: () => undefined, error: () => undefined });
+    app.get('/instances', async () => 'ours');
+    expect(() => app.get('/instances', async () => 'theirs')).toThrow(/already declared/);
+  });
+
+  it('of an adapter answer at the root and under its own prefix alike', async () => {
+    const root = await head.call('GET', '/workers');
+    const mounted = await head.call('GET', '/compat/pylet/workers');
+    expect([root.status, mounted.status, mounted.json]).toEqual([200, 200, root.json]);
+  });
+});
+
+/** What becomes of each field that a caller may send. A field that is not here, or here and gone, fails. */
+const HELD: [name: string, schema: z.ZodType, fields: Record<string, string>][] = [
+  [
+    'instanceSubmit',
+    instanceSubmit,
+    {
+      command: 'run by the worker',
+      name: 'unique among the live; DROVER_INSTANCE_NAME',
+      resources: 'held by the scheduler',
+      gpuIndices: 'placed exactly; CUDA_VISIBLE_DEVICES',
+      exclusive: 'whether its GPUs count',
+      targetWorker: 'placed there only',
+      labels: 'recorded; filters',
+      env: 'environment of the command',
+      venv: 'activated before the command',
+      workdir: 'working directory of the command',
+      priority: 'order of the queue',
+      graceMs: 'time from SIGTERM to SIGKILL',
+      logCapMiB: 'size that the log keeps',
+    },
+  ],
+  [
+    'resourceRequest',
+    resourceRequest,
+    { cpu: 'held', memoryMiB: 'held; limit of the cgroup', diskMiB: 'held', gpus: 'held; indices given' },
+  ],
+  ['instanceGetQuery', instanceGetQuery, { wait: 'long poll', timeoutMs: 'its length' }],
+  [
+    'instanceListQuery',
+    instanceListQuery,
+    { status: 'filter', label: 'filter', name: 'filter', worker: 'filter', cursor: 'page', limit: 'page' },
+  ],
+  ['instanceCancelBody', instanceCancelBody, { graceMs: 'this stop only' }],
+  ['deleteAllQuery', deleteAllQuery, { status: 'filter' }],
+  [
+    'logQuery',
+    logQuery,
+    { offset: 'range', limit: 'range', tail: 'range', follow: 'goes on', attempt: 'which log' },
+  ],
+  ['joinTokenCreate', joinTokenCreate, { ttlS: 'expiry', uses: 'bound' }],
+  ['joinBody', joinBody, { name: 'of the worker', workerId: 'its id' }],
+  ['workerListQuery', workerListQuery, { status: 'filter' }],
+  ['workerGetQuery', workerGetQuery, { wait: 'long poll', timeoutMs: 'its length' }],
+  ['eventQuery', eventQuery, { after: 'resume', noun: 'filter', id: 'filter' }],
+];
+
+describe('every field that is accepted is held', () => {
+  it.each(HELD)('%s', (_, schema, fields) => {
+    const { shape } = schema as unknown as { shape: Record<string, unknown> };
+    expect(Object.keys(fields).sort()).toEqual(Object.keys(shape).sort());
+  });
+});
