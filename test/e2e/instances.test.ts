@@ -236,6 +236,19 @@ describe('a log', () => {
     expect(extent).toMatchObject({ available: 0, size: 3145731 });
   });
 
+  it('is whole at the very moment of the end, while it moves to the archive', async () => {
+    const views = await Promise.all(
+      Array.from({ length: 24 }, () =>
+        herd.client.instances.submit({ command: "head -c 2000000 /dev/zero | tr '\\0' y", resources: small }),
+      ),
+    );
+    const sizes = views.map(async ({ id }) => {
+      await herd.client.instances.wait(id, { timeoutMs: 30_000 });
+      return (await herd.client.instances.logs(id)).length;
+    });
+    expect(new Set(await Promise.all(sizes))).toEqual(new Set([2_000_000]));
+  });
+
   it('is followed while it grows, to the very end, whatever bytes come', async () => {
     const { id } = await herd.client.instances.submit({
       command: 'for i in $(seq 1 30); do printf "%03d\\0\\377" $i; sleep 0.02; done',

@@ -2,7 +2,7 @@
  * Reading logs, wherever they are: with the worker while it is there, in the archive once the end is settled. A
  * follower does not notice the move from one to the other, nor a restart of the worker: it goes on at its offset.
  */
-import { DroverError } from '@drover/core';
+import { DroverError, isFinal } from '@drover/core';
 import type { Actor } from '../actor.ts';
 import type { InstanceReads } from '../instances/reads.ts';
 import { logKey } from '../instances/retention.ts';
@@ -23,6 +23,8 @@ export interface LogRequest {
 
 /** How long a follower waits before it looks again for a worker that is away. */
 const AWAY_MS = 1_000;
+/** How often a reader that does not follow looks for the rest before it gives up. */
+const PATIENCE = 10;
 
 export class LogService {
   readonly #ports: Ports;
@@ -53,9 +55,7 @@ export class LogService {
     }
     const offset = request.tail === undefined ? (request.offset ?? 0) : -request.tail;
     const arrival = await this.#open(row, attempt, offset, request);
-    if (request.follow) return { ...arrival, bytes: this.#follow(row.id, attempt, arrival, request) };
-    request.abort.onAbort(() => arrival.cancel());
-    return arrival;
+    return { ...arrival, bytes: this.#whole(row.id, attempt, arrival, request) };
   }
 
   async #started(row: InstanceRow, abort: LogRequest['abort']): Promise<InstanceRow> {
@@ -104,27 +104,26 @@ export class LogService {
     return { offset, available, size, bytes: bytes ?? nothing(), cancel: () => undefined };
   }
 
-  async *#follow(
-    id: string,
-    attempt: number,
-    first: Arrival,
-    request: LogRequest,
-  ): AsyncIterable<Uint8Array> {
-    const { abort } = request;
+  /**
+   * All that was promised: a stream that ends before it (its worker was killed, or had given the log away to the
+   * archive meanwhile) is taken up at its offset, wherever the log is by then.
+   */
+  async *#whole(id: string, attempt: number, first: Arrival, request: LogRequest): AsyncIterable<Uint8Array> {
+    const { abort, follow } = request;
+    const limitAt = first.offset + (request.limit ?? Number.MAX_SAFE_INTEGER);
+    const end = follow ? limitAt : Math.min(limitAt, first.size);
     let arrival: Arrival | null = first;
     let at = first.offset;
-    let left = request.limit ?? Number.MAX_SAFE_INTEGER;
     abort.onAbort(() => arrival?.cancel());
-    while (!abort.aborted) {
+    for (let patience = PATIENCE; !abort.aborted; ) {
       if (arrival) {
+        const before = at;
+        at = Math.max(at, arrival.offset);
         try {
-          at = Math.max(at, arrival.offset);
           for await (const chunk of arrival.bytes) {
             at += chunk.length;
-            left -= chunk.length;
             yield chunk;
           }
-          return;
         } catch (error) {
           if (abort.aborted) return;
           this.#ports.log.info(
@@ -132,18 +131,33 @@ export class LogService {
             'a log stream broke off; going on at its offset',
           );
         }
+        if (at > before) patience = PATIENCE;
       }
-      if (left <= 0) return;
-      arrival = await this.#reopen(id, attempt, at, left);
+      if (at >= end || (follow && (await this.#isComplete(id, attempt, at)))) return;
+      if (patience-- === 0 && !follow) throw new DroverError('LOG_UNAVAILABLE', { ref: id, worker: '?' });
+      arrival = await this.#reopen(id, attempt, at, { limit: end - at, follow });
     }
     arrival?.cancel();
   }
 
-  async #reopen(id: string, attempt: number, offset: number, limit: number): Promise<Arrival | null> {
+  /** Nothing will be written any more, and all that was is told. */
+  async #isComplete(id: string, attempt: number, at: number): Promise<boolean> {
     const row = await this.#reads.find(id);
-    if (!row) return { offset, available: offset, size: offset, bytes: nothing(), cancel: () => undefined };
+    if (!row || row.attempt !== attempt) return true;
+    return isFinal(row.status) && row.released && at >= (row.log?.size ?? 0);
+  }
+
+  /** @returns null when it cannot be reached now, after a while */
+  async #reopen(
+    id: string,
+    attempt: number,
+    offset: number,
+    range: Pick<LogRequest, 'limit' | 'follow'>,
+  ): Promise<Arrival | null> {
+    const row = await this.#reads.find(id);
+    if (!row) throw new DroverError('INSTANCE_NOT_FOUND', { ref: id });
     try {
-      return await this.#open(row, attempt, offset, { limit, follow: true });
+      return await this.#open(row, attempt, offset, range);
     } catch {
       await new Promise<void>((resolve) => this.#ports.clock.after(AWAY_MS, resolve));
       return null;

@@ -14,7 +14,7 @@ import Fastify, {
 } from 'fastify';
 import type { ZodTypeProvider } from 'fastify-type-provider-zod';
 import type { Access, Guard } from '../auth/guard.ts';
-import { setErrorHandler } from './errors.ts';
+import { errorBody, setErrorHandler } from './errors.ts';
 import { validatorCompiler } from './validation.ts';
 
 export type App = FastifyInstance<
@@ -75,6 +75,13 @@ export function makeApp(guard: Guard, log: Logger): App {
     rewriteUrl: (request) => plainPath(request.url ?? '/'),
     routerOptions: { ignoreTrailingSlash: true, ignoreDuplicateSlashes: true, maxParamLength: 700 },
     return503OnClosing: true,
+    // What the router itself refuses: a path that cannot be decoded, or is too long.
+    frameworkErrors: (_error, request, reply) => {
+      const path = (request.url.split('?')[0] ?? '').slice(0, 200);
+      const error = new DroverError('ROUTE_NOT_FOUND', { method: request.method, path });
+      const foreign = pyletNotFound(path, false);
+      void (reply as FastifyReply).status(404).send(foreign ? foreign.body : errorBody(error, request.id));
+    },
   }).withTypeProvider<ZodTypeProvider>() as unknown as App;
   app.setValidatorCompiler(validatorCompiler as never);
   app.setSerializerCompiler(() => (data) => JSON.stringify(data));
