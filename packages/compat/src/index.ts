@@ -1,1 +1,2 @@
-export { type PyletContext, pyletNotFound, registerPylet } from './pylet/register.ts';
+export type { PyletContext } from './pylet/context.ts';
+export { pyletNotFound, registerPylet } from './pylet/register.ts';

@@ -2,8 +2,8 @@
 import { INSTANCE_STATUSES, type InstanceStatus, isFinal, parseName } from '@drover/core';
 import type { Actor, InstanceRow } from '@drover/engine';
 import type { FastifyRequest } from 'fastify';
+import type { PyletContext } from './context.ts';
 import { Refusal } from './errors.ts';
-import type { PyletContext } from './register.ts';
 
 const PAGE = 1000;
 /** Of an id: what an instance without a name is called. */

@@ -2,10 +2,10 @@
 import { isFinal } from '@drover/core';
 import type { InstanceRow } from '@drover/engine';
 import type { FastifyInstance, FastifyRequest } from 'fastify';
+import type { PyletContext } from './context.ts';
 import { Refusal } from './errors.ts';
 import { finder, holderOf, listAll } from './find.ts';
 import { lastOnes, parseSubmit } from './parse.ts';
-import type { PyletContext } from './register.ts';
 import { toInput } from './submit.ts';
 import { endpointOf, exitCodeOf, failureReasonOf, viewPyletInstance } from './view.ts';
 

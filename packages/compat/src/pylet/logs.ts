@@ -1,10 +1,10 @@
 /** PyLet's log route: one JSON object with a part of the log in base64. */
 import type { InstanceRow } from '@drover/engine';
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
+import type { PyletContext } from './context.ts';
 import { Refusal } from './errors.ts';
 import { finder } from './find.ts';
 import { queryInteger } from './parse.ts';
-import type { PyletContext } from './register.ts';
 
 /**
  * The most bytes in one reply, and the default. PyLet's own default is 1 MiB, which cuts what its `logs()` shows; a

@@ -1,20 +1,10 @@
 /** The PyLet adapter: the wire protocol of the packages 0.4.0 and 0.5.0 as calls on the engine. */
-import type { Actor, Engine, Logger } from '@drover/engine';
-import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
+import type { FastifyInstance } from 'fastify';
 import { notJson, setPyletErrorHandler } from './errors.ts';
 import { Unprocessable } from './fields.ts';
 import { instanceRoutes } from './instances.ts';
 import { logRoutes } from './logs.ts';
 import { workerRoutes } from './workers.ts';
-
-export interface PyletContext {
-  readonly engine: Engine;
-  readonly log: Logger;
-  /** lenient: CPU and memory of PyLet's instances are recorded and not held, as its users are used to. */
-  readonly accounting: 'strict' | 'lenient';
-  actorOf(request: FastifyRequest): Actor;
-  abortOf(reply: FastifyReply): { readonly aborted: boolean; onAbort(fn: () => void): void };
-}
 
 /** Mounts the routes at the root, where the clients look, and under `/compat/pylet`. */
 export function registerPylet(app: FastifyInstance, context: PyletContext): void {

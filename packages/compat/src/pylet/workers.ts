@@ -1,7 +1,7 @@
 /** PyLet's `/workers`, as far as clients use it. Real PyLet workers are not served. */
 import type { FastifyInstance } from 'fastify';
+import type { PyletContext } from './context.ts';
 import { Refusal } from './errors.ts';
-import type { PyletContext } from './register.ts';
 import { viewPyletWorker } from './view.ts';
 
 const NO_PYLET_WORKERS = 'PyLet workers cannot join this head: start a worker with "drover worker"';

@@ -31,6 +31,8 @@ export interface Published {
 
 /** A reply does not wait longer than this for a store that refuses. */
 const DURABLE_WAIT_MS = 5_000;
+/** A row cannot come back from a store that was asked before its deletion, for so many of the newest deletions. */
+const DELETED_REMEMBERED = 20_000;
 /** So many of the newest events stay in the store. */
 const EVENTS_KEPT = 200_000;
 
@@ -52,6 +54,8 @@ export class State {
   #turnEvents: EventRow[] = [];
   #unpublished: Published[] = [];
   #waiters: Waiter[] = [];
+  /** The newest deletions of this process, by collection/id. */
+  readonly #deleted = new Set<string>();
   readonly #deciders: (() => boolean)[] = [];
   readonly #observers: ((change: Change) => void)[] = [];
   readonly #subscribers = new Set<(published: Published) => void>();
@@ -92,8 +96,12 @@ export class State {
     this.#committer.raiseEpoch(epoch);
   }
 
-  /** Puts a row of the store into memory, at start or when an ended instance is needed again. */
+  /**
+   * Puts a row of the store into memory, at start or when an ended instance is needed again. What is there already, or
+   * was deleted while the store was being asked, stays as it is.
+   */
   admit<C extends Collection>(collection: C, row: Collections[C]): void {
+    if (this.#deleted.has(`${collection}/${row.id}`) || this.tables[collection].get(row.id)) return;
     this.tables[collection].put(row);
   }
 
@@ -158,12 +166,22 @@ export class State {
     const key = `${collection}/${id}`;
     const before = table.get(id) as Collections[Collection] | undefined;
     if (row) table.put(row);
-    else table.delete(id);
+    else this.#delete(collection, id);
     table.lastRev = this.#rev;
     const earlier = this.#turn.get(key);
     this.#turn.set(key, { collection, id, before: earlier ? earlier.before : before, after: row });
     const change: Change = { collection, id, before, after: row };
     for (const observe of this.#observers) observe(change);
+  }
+
+  #delete(collection: Collection, id: string): void {
+    this.tables[collection].delete(id);
+    this.#deleted.add(`${collection}/${id}`);
+    if (this.#deleted.size <= DELETED_REMEMBERED) return;
+    for (const oldest of this.#deleted) {
+      this.#deleted.delete(oldest);
+      return;
+    }
   }
 
   /** Called within the transaction's turn for each applied change, before it is durable. Must not transact. */

@@ -4,10 +4,9 @@
  * Absence is never an order: an attempt that this head does not know is kept by its worker and shown here. An attempt
  * that the worker should have and has no trace of is started (when it never ran) or has failed.
  */
-import { DroverError, hash53, isFinal } from '@drover/core';
+import { DroverError, isFinal } from '@drover/core';
 import {
   type AttemptFact,
-  digestLine,
   type HeadFrame,
   LINK_CLOSE,
   LINK_PROTOCOL,
@@ -17,11 +16,10 @@ import {
 import { workerActor } from '../actor.ts';
 import type { InstancesByWorker } from '../instances/index-by-worker.ts';
 import { observeAbsence, observeFact } from '../instances/observe.ts';
-import { logKey } from '../instances/retention.ts';
 import type { LinkPort, Ports } from '../ports.ts';
-import { decodeRow } from '../state/codec.ts';
 import type { InstanceRow } from '../state/rows.ts';
 import type { State } from '../state/state.ts';
+import { expectedDigest, recall, storeInlineLogs } from './incoming.ts';
 import type { Link, Links } from './links.ts';
 import { moveWorker } from './move.ts';
 
@@ -115,8 +113,8 @@ export class WorkerSession {
   async #heavy(frame: WorkerFrame, epoch: number): Promise<void> {
     if (frame.type === 'hello') return this.#hello(frame, epoch);
     if (frame.type === 'inventory' || frame.type === 'report') {
-      await this.#recall(frame.items);
-      const archived = await this.#storeInlineLogs(frame.items);
+      await recall(this.#context, frame.items);
+      const archived = await storeInlineLogs(this.#context, this.#workerId, frame.items);
       if (!this.#link || this.#context.links.get(this.#workerId) !== this.#link) return;
       this.#report(frame.items, archived);
       if (frame.type === 'inventory') this.#settle(new Set(frame.items.map((item) => item.instance)));
@@ -165,7 +163,7 @@ export class WorkerSession {
       return;
     }
     this.#link = links.open(this.#workerId, frame.session, this.#port, Math.round(frame.wallMs - now));
-    const sendInventory = frame.digest !== this.#digest();
+    const sendInventory = frame.digest !== expectedDigest(this.#context, this.#workerId);
     this.#send({
       type: 'welcome',
       workerId: this.#workerId,
@@ -174,24 +172,6 @@ export class WorkerSession {
       sendInventory,
     });
     if (!sendInventory) this.#settle(null);
-  }
-
-  /** What the worker's inventory must be if nothing has happened that this head does not know. */
-  #digest(): number {
-    const lines: string[] = [];
-    for (const id of this.#context.byWorker.of(this.#workerId)) {
-      const row = this.#context.state.tables.instances.get(id);
-      if (!row) continue;
-      const phase = isFinal(row.status)
-        ? row.released
-          ? 'RELEASED'
-          : 'EXITED'
-        : row.status === 'RUNNING'
-          ? 'RUNNING'
-          : 'PREPARING';
-      lines.push(digestLine({ instance: row.id, attempt: row.attempt, phase }));
-    }
-    return hash53(lines.sort().join('\n'));
   }
 
   /** The inventory is known: orders may flow. `present` null: it equals what this head knows. */
@@ -225,43 +205,6 @@ export class WorkerSession {
     return items.every(
       (item) => !item.inlineLog && this.#context.state.tables.instances.get(item.instance) !== undefined,
     );
-  }
-
-  /** Ended instances that memory has let go are needed again to be compared with. */
-  async #recall(items: readonly AttemptFact[]): Promise<void> {
-    const { state, ports } = this.#context;
-    const missing = items.filter((item) => state.tables.instances.get(item.instance) === undefined);
-    for (const item of missing) {
-      const stored = await ports.store.get('instances', item.instance);
-      if (stored && !state.tables.instances.get(item.instance))
-        state.admit('instances', decodeRow<InstanceRow>('instances', stored));
-    }
-  }
-
-  async #storeInlineLogs(items: readonly AttemptFact[]): Promise<Set<string>> {
-    const { ports, state } = this.#context;
-    const archived = new Set<string>();
-    const puts = items.map(async (item) => {
-      const row = state.tables.instances.get(item.instance);
-      if (
-        !item.inlineLog ||
-        row?.attempt !== item.attempt ||
-        row.workerId !== this.#workerId ||
-        row.log?.archived
-      )
-        return;
-      try {
-        await ports.blobs.put(logKey(item.instance, item.attempt), ports.random.fromBase64(item.inlineLog));
-        archived.add(item.instance);
-      } catch (err) {
-        ports.log.warn(
-          { instance: item.instance, err },
-          'could not store a log; it stays with its worker until it can be archived',
-        );
-      }
-    });
-    await Promise.all(puts);
-    return archived;
   }
 
   #report(items: readonly AttemptFact[], archived: ReadonlySet<string>): void {
