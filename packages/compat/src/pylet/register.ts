@@ -1,5 +1,6 @@
 /** The PyLet adapter: the wire protocol of the packages 0.4.0 and 0.5.0 as calls on the engine. */
 import type { FastifyInstance } from 'fastify';
+import type { PyletContext } from './context.ts';
 import { notJson, setPyletErrorHandler } from './errors.ts';
 import { Unprocessable } from './fields.ts';
 import { instanceRoutes } from './instances.ts';
