@@ -120,13 +120,15 @@ function actorOf(request: FastifyRequest) {
 
 function abortOf(reply: FastifyReply, stopping: Set<() => void>): Abort {
   const { raw } = reply;
+  let ended = false;
   return {
     get aborted() {
-      return raw.destroyed;
+      return ended || raw.destroyed;
     },
     onAbort(fn) {
       const end = (): void => {
         stopping.delete(end);
+        ended = true;
         fn();
       };
       stopping.add(end);

@@ -7,7 +7,9 @@ import type { Ports } from '../ports.ts';
 import type { InstanceRow, InstanceSpec } from '../state/rows.ts';
 import type { State } from '../state/state.ts';
 import type { Transaction } from '../state/transaction.ts';
+import { Idempotency } from './idempotency.ts';
 import { moveInstance, releaseReservation } from './move.ts';
+import { putReservation, specOf } from './spec.ts';
 
 export interface SubmitOptions {
   readonly idempotencyKey?: string | undefined;
@@ -19,19 +21,22 @@ export interface SubmitOptions {
 export class InstanceService {
   readonly #state: State;
   readonly #ports: Ports;
+  readonly idempotency: Idempotency;
 
   constructor(state: State, ports: Ports) {
     this.#state = state;
     this.#ports = ports;
+    this.idempotency = new Idempotency(state, ports);
   }
 
   /** @throws {DroverError} NAME_TAKEN, WORKER_NOT_FOUND, TARGET_WORKER_NOT_ONLINE, INVALID_REQUEST, IDEMPOTENCY_CONFLICT, STORE_FULL */
   submit(actor: Actor, input: InstanceSubmit, options: SubmitOptions = {}): InstanceRow {
     this.#state.assertWritable();
     const now = this.#ports.clock.wallMs();
+    const key = options.idempotencyKey;
     const spec = specOf(input, options.accounting ?? 'strict');
     return this.#state.transact(actor, (tx) => {
-      const earlier = this.#replay(tx, actor, input, options.idempotencyKey);
+      const earlier = key === undefined ? null : this.idempotency.replay(tx, actor, key, input);
       if (earlier) return earlier;
       this.#checkTarget(tx, input, spec);
       const name = input.name ?? null;
@@ -67,52 +72,8 @@ export class InstanceService {
       const row = tx.get('instances', id) as InstanceRow;
       putReservation(tx, row, this.#ports.random.uuid());
       recordInstance(tx, 'submit', null, row);
-      if (options.idempotencyKey !== undefined)
-        this.#remember(tx, actor, input, options.idempotencyKey, id, now);
+      if (key !== undefined) this.idempotency.remember(tx, actor, key, input, id);
       return row;
-    });
-  }
-
-  #replay(tx: Transaction, actor: Actor, input: InstanceSubmit, key: string | undefined): InstanceRow | null {
-    if (key === undefined) return null;
-    const known = tx.get('idempotency', this.#keyId(actor, key));
-    if (!known) return null;
-    if (known.bodyDigest !== this.#ports.random.digest(JSON.stringify(input))) {
-      throw new DroverError('IDEMPOTENCY_CONFLICT', { differs: 'the body', instance: known.instanceId });
-    }
-    const row = tx.get('instances', known.instanceId);
-    if (!row)
-      throw new DroverError(
-        'INSTANCE_NOT_FOUND',
-        { ref: known.instanceId },
-        {
-          message: `the instance of this Idempotency-Key (${known.instanceId}) is no longer in memory or was deleted`,
-        },
-      );
-    return row;
-  }
-
-  #keyId(actor: Actor, key: string): string {
-    return this.#ports.random.digest(`${actor.project}\u0000${actor.name}\u0000${key}`);
-  }
-
-  #remember(
-    tx: Transaction,
-    actor: Actor,
-    input: InstanceSubmit,
-    key: string,
-    instanceId: string,
-    now: number,
-  ): void {
-    tx.put('idempotency', {
-      id: this.#keyId(actor, key),
-      project: actor.project,
-      name: null,
-      status: 'USED',
-      owner: null,
-      bodyDigest: this.#ports.random.digest(JSON.stringify(input)),
-      instanceId,
-      createdMs: now,
     });
   }
 
@@ -256,44 +217,4 @@ function mustGet(tx: Transaction, id: string): InstanceRow {
   const row = tx.get('instances', id);
   if (!row) throw new DroverError('INSTANCE_NOT_FOUND', { ref: id });
   return row;
-}
-
-function specOf(input: InstanceSubmit, accounting: 'strict' | 'lenient'): InstanceSpec {
-  return {
-    command: input.command,
-    resources: { ...input.resources, gpus: input.gpuIndices?.length ?? input.resources.gpus },
-    gpuIndices: input.gpuIndices ? [...input.gpuIndices].sort((a, b) => a - b) : null,
-    exclusive: input.exclusive,
-    targetWorker: input.targetWorker ?? null,
-    labels: input.labels,
-    env: input.env,
-    venv: input.venv ?? null,
-    workdir: input.workdir ?? null,
-    priority: input.priority,
-    graceMs: input.graceMs,
-    logCapMiB: input.logCapMiB,
-    accounting,
-  };
-}
-
-/** One port each: an instance always has a PORT. */
-export function putReservation(tx: Transaction, row: InstanceRow, id: string): void {
-  const { spec } = row;
-  const counted =
-    spec.accounting === 'lenient' ? { ...spec.resources, cpu: 0, memoryMiB: 0 } : spec.resources;
-  tx.put('reservations', {
-    id,
-    project: row.project,
-    name: null,
-    status: 'WAITING',
-    owner: `instances/${row.id}`,
-    gang: null,
-    priority: spec.priority,
-    resources: { ...counted, ports: 1 },
-    requestedGpuIndices: spec.gpuIndices,
-    exclusive: spec.exclusive,
-    targetWorker: spec.targetWorker,
-    workerId: null,
-    gpuIndices: [],
-  });
 }

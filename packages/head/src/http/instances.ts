@@ -23,6 +23,8 @@ export function instanceRoutes(app: App, { engine, actorOf, abortOf }: RouteCont
     { schema: { summary: 'Submit an instance', body: instanceSubmit, response: { 201: instanceView } } },
     async (request, reply) => {
       const idempotencyKey = keyOf(request.headers['idempotency-key']);
+      if (idempotencyKey !== undefined)
+        await engine.instances.idempotency.recall(actorOf(request), idempotencyKey);
       const submitted = engine.instances.submit(actorOf(request), request.body, { idempotencyKey });
       await engine.state.durable(submitted.rev);
       // The scheduler ran in the same commit: what it decided may be shown when that is durable too.

@@ -9,6 +9,8 @@ import { plainPath } from '../http/app.ts';
 
 /** What may wait for one worker before its link counts as stuck. */
 const MOST_BUFFERED_BYTES = 64 * 1024 * 1024;
+/** Many large orders of one turn travel in several messages: at four bytes a character still within the limit. */
+const MESSAGE_CHARACTERS = LINK_MESSAGE_BYTES / 4;
 const HELLO_MS = 10_000;
 
 export interface ControlLinks {
@@ -52,10 +54,11 @@ function refuse(socket: Duplex, status: number, text: string): void {
 function serve(engine: Engine, workerId: string, ws: WebSocket, log: Logger): void {
   let outbox: HeadFrame[] = [];
   const flush = (): void => {
-    const frames = outbox;
+    const frames = outbox.map((frame) => JSON.stringify(frame));
     outbox = [];
-    if (frames.length === 0 || ws.readyState !== ws.OPEN) return;
-    ws.send(JSON.stringify({ herd: engine.herd, epoch: engine.state.epoch, rev: engine.state.rev, frames }));
+    if (ws.readyState !== ws.OPEN) return;
+    const fences = `{"herd":"${engine.herd}","epoch":${engine.state.epoch},"rev":${engine.state.rev},"frames":[`;
+    for (const part of inParts(frames, MESSAGE_CHARACTERS)) ws.send(`${fences}${part.join(',')}]}`);
     if (ws.bufferedAmount > MOST_BUFFERED_BYTES) ws.terminate();
   };
   const port: LinkPort = {
@@ -93,4 +96,20 @@ function serve(engine: Engine, workerId: string, ws: WebSocket, log: Logger): vo
     clearTimeout(helloTimer);
     session.closed();
   });
+}
+
+/** Consecutive texts in parts of at most so many characters; a longer one is a part of its own. */
+function* inParts(texts: readonly string[], most: number): Generator<string[]> {
+  let part: string[] = [];
+  let length = 0;
+  for (const text of texts) {
+    if (part.length > 0 && length + text.length > most) {
+      yield part;
+      part = [];
+      length = 0;
+    }
+    part.push(text);
+    length += text.length;
+  }
+  if (part.length > 0) yield part;
 }
