@@ -230,6 +230,7 @@ describe('a log', () => {
     const { view, log } = await run({ command: "head -c 3145728 /dev/zero | tr '\\0' 'z'; printf END" });
     expect(log.length).toBe(3145731);
     expect(await herd.client.instances.logText(view.id, { tail: 1000 })).toBe(`${'z'.repeat(997)}END`);
+    expect(await herd.client.instances.logText(view.id, { tail: 0 })).toBe('');
     expect(await herd.client.instances.logText(view.id, { offset: 3145726, limit: 3 })).toBe('zzE');
     expect(await herd.client.instances.logText(view.id, { offset: 99_999_999 })).toBe('');
     const { log: extent } = await herd.client.instances.get(view.id);

@@ -1,7 +1,8 @@
 /** Finds the head that a person means, on Node: environment, configuration file, a head of this user on this machine. */
+import { existsSync } from 'node:fs';
 import { readFile } from 'node:fs/promises';
 import { homedir } from 'node:os';
-import { isAbsolute, join } from 'node:path';
+import { isAbsolute, join, resolve } from 'node:path';
 import { invalid } from '@drover/core';
 import { parse } from 'smol-toml';
 import { DEFAULT_HEAD_URL } from '../client.ts';
@@ -51,9 +52,16 @@ export async function findHead(options: FindHeadOptions = {}): Promise<FoundHead
   return { url: options.fallbackUrl ?? DEFAULT_HEAD_URL, token, source: 'default', context: undefined };
 }
 
-/** The folder of this user's own head: `DROVER_STATE`, else `drover/head` below the XDG state folder. */
+/**
+ * The folder of this user's own head: `head` below `DROVER_STATE`, or `DROVER_STATE` itself where only that one holds a
+ * head's `head.json`; else `drover/head` below the XDG state folder.
+ */
 export function defaultStateDir(env: Readonly<Record<string, string | undefined>> = process.env): string {
-  if (env.DROVER_STATE) return env.DROVER_STATE;
+  if (env.DROVER_STATE) {
+    const root = resolve(env.DROVER_STATE);
+    const own = join(root, 'head');
+    return !existsSync(join(own, 'head.json')) && existsSync(join(root, 'head.json')) ? root : own;
+  }
   return join(env.XDG_STATE_HOME || join(env.HOME || homedir(), '.local/state'), 'drover/head');
 }
 
@@ -81,7 +89,7 @@ async function readLocalHead(
   return {
     url: parseTarget(url).url,
     token: token || undefined,
-    alive: typeof pid === 'number' && isAlive(pid),
+    alive: typeof pid === 'number' && (await isHead(pid)),
   };
 }
 
@@ -152,12 +160,23 @@ function readObject(text: string): Record<string, unknown> {
 const asObject = (value: unknown): Record<string, unknown> =>
   typeof value === 'object' && value !== null ? (value as Record<string, unknown>) : {};
 
-/** EPERM: it lives and belongs to another user. */
-function isAlive(pid: number): boolean {
+/**
+ * Whether that process lives and is a head. Linux tells a zombie, and another process that has got the number of a head
+ * that was killed; elsewhere, and where /proc says nothing, whatever lives counts.
+ */
+async function isHead(pid: number): Promise<boolean> {
+  if (!Number.isInteger(pid) || pid < 1) return false;
   try {
     process.kill(pid, 0);
-    return true;
   } catch (error) {
-    return (error as NodeJS.ErrnoException).code === 'EPERM';
+    // EPERM: it lives and belongs to another user.
+    if ((error as NodeJS.ErrnoException).code !== 'EPERM') return false;
   }
+  const [stat, commandLine] = await Promise.all(
+    ['stat', 'cmdline'].map((name) => readFile(`/proc/${pid}/${name}`, 'utf8').catch(() => null)),
+  );
+  if (!stat || typeof commandLine !== 'string') return true;
+  // The command's name in brackets before the state may hold anything.
+  const state = stat[stat.lastIndexOf(')') + 2];
+  return state !== 'Z' && state !== 'X' && commandLine.split('\0').includes('head');
 }

@@ -63,9 +63,8 @@ describe('localCluster', () => {
       state = await stateFolder();
       expect(existsSync(state)).toBe(true);
       const worker = (await notes()).find((line) => line.startsWith('worker '));
-      expect(worker).toContain(
-        `--head ${address} --join-token join --json --cpus 3 --memory 100MiB --gpus 1`,
-      );
+      expect(worker).toContain(`--head ${address} --json --cpus 3 --memory 100MiB --gpus 1`);
+      expect((await notes()).filter((line) => line === 'worker joins with join')).toHaveLength(2);
     }
     expect(await living()).toEqual([]);
     expect(existsSync(state)).toBe(false);

@@ -55,21 +55,14 @@ export async function startWorker(
   mkdirSync(options.state, { recursive: true, mode: 0o700 });
   const { cpus, memoryMiB, gpus } = options.offer;
   const args = [
-    ...[
-      'worker',
-      '--state',
-      options.state,
-      '--head',
-      options.url,
-      '--join-token',
-      options.joinToken,
-      '--json',
-    ],
+    ...['worker', '--state', options.state, '--head', options.url, '--json'],
     ...(cpus === undefined ? [] : ['--cpus', String(cpus)]),
     ...(memoryMiB === undefined ? [] : ['--memory', `${memoryMiB}MiB`]),
     ...(gpus === undefined ? [] : ['--gpus', String(gpus)]),
   ];
-  const program = await startProgram({ ...options, args });
+  // Not as a flag: every user of the machine can read command lines.
+  const env = { ...options.env, DROVER_JOIN_TOKEN: options.joinToken };
+  const program = await startProgram({ ...options, args, env });
   return { program, id: textOf(program, 'workerId', 'worker') };
 }
 

@@ -17,7 +17,7 @@ export interface StartOptions {
   readonly joinToken?: string | undefined;
   /** Of the head. Default 3768; 0: a free one. */
   readonly port?: number | undefined;
-  /** Folder of what the program must remember. Default: a temporary one. */
+  /** Folder of what the program must remember, and of its log. Default: a temporary one. */
   readonly state?: string | undefined;
   /** What the worker offers. Default: what the machine has. */
   readonly cpus?: number | undefined;
@@ -134,9 +134,10 @@ export async function start(options: StartOptions = {}): Promise<LocalHead | Loc
   const guardedFolders = verb === 'head' ? folders : [];
   const guarded = guard({ head: null, groups: [], folders: guardedFolders });
   const pids: number[] = [];
+  const state = options.state ?? join(folder ?? '.', verb);
   const common = {
-    state: options.state ?? join(folder ?? '.', verb),
-    logFile: options.block || folder === undefined ? null : join(folder, `${verb}.log`),
+    state,
+    logFile: options.block ? null : join(state, `${verb}.log`),
     env: options.env ?? {},
     startMs: options.startMs ?? 30_000,
     signal: options.signal,

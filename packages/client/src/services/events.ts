@@ -11,7 +11,7 @@ import { parseEvents } from './sse.ts';
 export interface EventOptions extends CallOptions {
   /** Those after this revision (`rev` of any view). Default: from now on. */
   readonly after?: number | undefined;
-  /** Only of one noun, such as `instance`. */
+  /** Only of one noun: `instances`, `workers` or `joinTokens`. */
   readonly noun?: string | undefined;
   /** Only of one thing. */
   readonly id?: string | undefined;
@@ -43,7 +43,7 @@ export class Events {
       });
       try {
         for await (const { event, data } of parseEvents(reply.chunks)) {
-          if (event === 'error' || event === 'resync') throw errorFromReply(410, data);
+          if (event === 'error' || event === 'resync') throw errorFromReply(410, data, this.#transport.url);
           const view = parseEvent(data);
           if (view === null || view.seq <= lastSeq) continue;
           idle = 0;

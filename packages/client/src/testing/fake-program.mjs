@@ -46,6 +46,7 @@ if (verb === 'head') {
   // A command that its worker does not end: only the folder says whose it is.
   const command = spawn('sleep', ['1000'], { cwd: state, detached: true, stdio: 'ignore' });
   note(`command ${command.pid}`);
+  note(`worker joins with ${process.env.DROVER_JOIN_TOKEN}`);
   process.stdout.write(`${JSON.stringify({ workerId: `w-${process.pid}` })}\n`);
   setInterval(() => undefined, 1000);
 }

@@ -4,7 +4,7 @@ import type { AddressInfo } from 'node:net';
 import type { InstanceView } from '@drover/core/wire';
 
 /** One request as it came. */
-export interface Seen {
+interface Seen {
   readonly method: string;
   readonly path: string;
   readonly query: URLSearchParams;

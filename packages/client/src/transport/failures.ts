@@ -55,13 +55,13 @@ const BY_STATUS: Readonly<Record<number, ErrorCode>> = {
 
 /**
  * Rebuilds the error that a reply carries. An unknown code becomes INTERNAL and keeps its message (`details.code`
- * has the code); a reply that is not of the head (a proxy's page) is named by its status.
+ * has the code). A reply that is not of a head (another server's, a proxy's page) is named by its status alone: its text
+ * is not meant for whoever reads the message.
  */
-export function errorFromReply(status: number, text: string): DroverError {
+export function errorFromReply(status: number, text: string, url: string): DroverError {
   const error = parseErrorBody(text);
   if (error === null) {
-    const shown = text.trim().slice(0, 200);
-    const message = `HTTP ${status}${shown === '' ? '' : `: ${shown}`}`;
+    const message = `HTTP ${status} from ${url}: is this a Drover head?`;
     return new DroverError(BY_STATUS[status] ?? 'INTERNAL', { status }, { message });
   }
   const requestId = error.requestId === undefined ? {} : { requestId: error.requestId };

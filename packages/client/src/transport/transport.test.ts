@@ -145,21 +145,32 @@ describe('errors', () => {
     });
   });
 
-  it('of a proxy are named by their status', async () => {
-    await using head = await stubHead((_, response) => {
-      response.writeHead(502, { 'content-type': 'text/html' }).end('<h1>Bad Gateway</h1>');
-    });
-    await expect(new Client({ url: head.url, retryMs: 0 }).head.get()).rejects.toMatchObject({
-      code: 'HEAD_UNREACHABLE',
-      message: 'HTTP 502: <h1>Bad Gateway</h1>',
-    });
-  });
+  it.each([
+    [502, 'HEAD_UNREACHABLE', `<h1>Bad Gateway</h1>${' '.repeat(5000)}`],
+    [404, 'ROUTE_NOT_FOUND', '{"detail":"Not Found"}'],
+    [500, 'INTERNAL', '{"error":"a string"}'],
+    [418, 'INTERNAL', ''],
+  ])(
+    'of another server (%i) are named by status and address, without its page',
+    async (status, code, body) => {
+      await using head = await stubHead((_, response) => {
+        response.writeHead(status, { 'content-type': 'text/html' }).end(body);
+      });
+      await expect(new Client({ url: head.url, retryMs: 0 }).head.get()).rejects.toMatchObject({
+        code,
+        message: `HTTP ${status} from ${head.url}: is this a Drover head?`,
+      });
+    },
+  );
 
   it('are PROTOCOL when the reply is not JSON', async () => {
     await using head = await stubHead((_, response) => {
       response.end('hello');
     });
-    await expect(new Client({ url: head.url }).head.get()).rejects.toMatchObject({ code: 'PROTOCOL' });
+    await expect(new Client({ url: head.url }).head.get()).rejects.toMatchObject({
+      code: 'PROTOCOL',
+      message: expect.stringContaining('is this a Drover head?'),
+    });
   });
 });
 

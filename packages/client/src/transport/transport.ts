@@ -97,7 +97,7 @@ export class Transport {
       linked.signal.throwIfAborted();
       const response = await this.#fetch(call, linked.signal);
       if (response.ok) return await read(response, linked);
-      const error = errorFromReply(response.status, await this.#text(response));
+      const error = errorFromReply(response.status, await this.#text(response), this.url);
       throw new Refused(error, parseRetryAfter(response.headers.get('retry-after'), Date.now()));
     } catch (error) {
       linked.release();
@@ -134,7 +134,11 @@ function parseJson(text: string): unknown {
   try {
     return JSON.parse(text);
   } catch (cause) {
-    throw new DroverError('PROTOCOL', { rule: 'a reply that is not JSON' }, { cause });
+    throw new DroverError(
+      'PROTOCOL',
+      { rule: 'a reply that is not JSON (is this a Drover head?)' },
+      { cause },
+    );
   }
 }
 

@@ -53,9 +53,18 @@ export class LogService {
         rule: row.attempt === 0 ? 'it has not been started' : `attempts are 1 to ${row.attempt}`,
       });
     }
-    const offset = request.tail === undefined ? (request.offset ?? 0) : -request.tail;
+    const offset = await this.#offsetOf(row, attempt, request);
     const arrival = await this.#open(row, attempt, offset, request);
     return { ...arrival, bytes: this.#whole(row.id, attempt, arrival, request) };
+  }
+
+  /** Negative: from the end. No byte from the end is the end itself, which only a look at the log tells. */
+  async #offsetOf(row: InstanceRow, attempt: number, request: LogRequest): Promise<number> {
+    if (request.tail === undefined) return request.offset ?? 0;
+    if (request.tail > 0) return -request.tail;
+    const probe = await this.#open(row, attempt, 0, { limit: 0, follow: false });
+    for await (const _ of probe.bytes) break;
+    return probe.size;
   }
 
   async #started(row: InstanceRow, abort: LogRequest['abort']): Promise<InstanceRow> {

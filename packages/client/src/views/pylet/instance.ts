@@ -33,9 +33,9 @@ export class Instance {
     return this.#view.status;
   }
 
-  /** "host:port" while it runs, else null. */
+  /** "host:port" while it is RUNNING, else null. */
   get endpoint(): string | null {
-    return this.#view.endpoint;
+    return this.status === 'RUNNING' ? this.#view.endpoint : null;
   }
 
   /** Of the command once it has ended, else null. */

@@ -128,8 +128,11 @@ describe('Instance', () => {
     const text = `Instance(id='${ID}', name='vllm', status='RUNNING', endpoint='10.0.0.1:15600')`;
     expect(String(instance)).toBe(text);
     expect(inspect(instance)).toBe(text);
+    view = instanceView({ status: 'UNKNOWN', endpoint: '10.0.0.1:15600' });
+    await instance.refresh();
+    expect([instance.status, instance.endpoint]).toEqual(['UNKNOWN', null]);
     view = instanceView({ status: 'COMPLETED', exitCode: 0 });
-    expect(instance.status).toBe('RUNNING');
+    expect(instance.status).toBe('UNKNOWN');
     await instance.refresh();
     expect([instance.status, instance.exitCode, instance.endpoint, instance.name]).toEqual([
       'COMPLETED',
