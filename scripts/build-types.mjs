@@ -1,5 +1,5 @@
 // Bundles the declarations of the published entry points into packages/drover/dist/types. Slow, so it is not part of `npm run build`.
-import { existsSync, readFileSync } from 'node:fs';
+import { existsSync, readFileSync, rmSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { rollup } from 'rollup';
@@ -27,6 +27,10 @@ if (Object.keys(input).length > 0) {
         console.warn(`build:types: ${warning.message}`);
     },
   });
-  const { output } = await bundle.write({ dir: join(published, 'dist/types'), format: 'es' });
+  const dir = join(published, 'dist/types');
+  rmSync(dir, { recursive: true, force: true });
+  // `await using` needs a library that few projects name themselves.
+  const banner = '/// <reference lib="esnext.disposable" />';
+  const { output } = await bundle.write({ dir, format: 'es', banner });
   console.log(`build:types: ${output.map((file) => file.fileName).join(', ')} -> packages/drover/dist/types`);
 }
