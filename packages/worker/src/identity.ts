@@ -7,6 +7,7 @@ import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { ErrorBody, JoinReply } from '@drover/core/wire';
 import type { Memory } from './agent/index.ts';
+import { postJson } from './link/post-json.ts';
 import { writeAtomic } from './os/index.ts';
 
 export interface Identity {
@@ -58,24 +59,21 @@ export async function joinHerd(options: {
   }
   for (let delayMs = 100; ; delayMs = Math.min(delayMs * 2, 5_000)) {
     try {
-      const response = await fetch(`${options.headUrl.replace(/\/+$/, '')}/v1/join`, {
-        method: 'POST',
-        headers: { authorization: `Bearer ${options.joinToken}`, 'content-type': 'application/json' },
-        body: JSON.stringify({ workerId: pending.workerId, name: options.name }),
+      const url = `${options.headUrl.replace(/\/+$/, '')}/v1/join`;
+      const { status, text } = await postJson(url, options.joinToken, {
+        workerId: pending.workerId,
+        name: options.name,
       });
-      if (response.ok) {
-        const identity = (await response.json()) as JoinReply;
+      if (status >= 200 && status < 300) {
+        const identity = JSON.parse(text) as JoinReply;
         writeAtomic(join(options.stateDir, 'identity.json'), `${JSON.stringify(identity)}\n`);
         return identity;
       }
-      const text = await response.text();
-      if (response.status < 500 && response.status !== 429)
-        throw new JoinRefused(messageOf(text, response.status));
-      options.onRetry(messageOf(text, response.status));
+      if (status < 500 && status !== 429) throw new JoinRefused(messageOf(text, status));
+      options.onRetry(messageOf(text, status));
     } catch (error) {
       if (error instanceof JoinRefused) throw error;
-      const cause = (error as Error).cause;
-      options.onRetry(cause instanceof Error ? cause.message : (error as Error).message);
+      options.onRetry((error as Error).message || String((error as NodeJS.ErrnoException).code));
     }
     await new Promise((resolve) => setTimeout(resolve, delayMs));
   }

@@ -1,5 +1,6 @@
 /** One worker: identity, machine, agent, link. */
 import { randomUUID } from 'node:crypto';
+import { setFlagsFromString } from 'node:v8';
 import type { Offer } from '@drover/core/wire';
 import { Agent, type Logger } from './agent/index.ts';
 import { JoinRefused, joinHerd, readIdentity, readMemory, writeMemory } from './identity.ts';
@@ -30,8 +31,18 @@ export interface RunningWorker {
   close(): Promise<void>;
 }
 
+/**
+ * Keeps the heap small: the young generation at its present size, which else grows to tens of megabytes that stay
+ * resident, and the old one near what lives in it. Every start of a process copies the page tables of all of it.
+ */
+function keepSmall(): void {
+  setFlagsFromString('--semi-space-growth-factor=1');
+  setFlagsFromString('--heap-growing-percent=30');
+}
+
 /** @throws {JoinRefused} when there is no identity and none can be had */
 export async function startWorker(options: WorkerOptions): Promise<RunningWorker> {
+  keepSmall();
   const { stateDir, headUrl, log } = options;
   let identity = await readIdentity(stateDir);
   if (!identity) {
@@ -65,6 +76,7 @@ export async function startWorker(options: WorkerOptions): Promise<RunningWorker
           const timer = setTimeout(fn, delayMs);
           return { cancel: () => clearTimeout(timer) };
         },
+        defer: (fn) => void setImmediate(fn),
       },
       machine,
       log,

@@ -5,19 +5,12 @@
  * started once; what is already here is told again instead.
  */
 import { hash53 } from '@drover/core';
-import {
-  type AttemptFact,
-  digestLine,
-  type HeadFrame,
-  type HeadMessage,
-  LINK_PROTOCOL,
-  type Offer,
-  type WorkerFrame,
-} from '@drover/core/wire';
+import type { AttemptFact, HeadFrame, HeadMessage, Offer, WorkerFrame } from '@drover/core/wire';
 import { Attempt } from './attempt.ts';
 import { FACTS_PER_MESSAGE, LAUNCHES_AT_ONCE } from './limits.ts';
 import { readLogFrom } from './log-stream.ts';
 import type { AgentPorts, AttemptKey, LinkPort, Memory, Timer } from './ports.ts';
+import { digestLine, LINK_PROTOCOL } from './protocol.ts';
 
 export interface AgentOptions {
   readonly session: string;
@@ -36,6 +29,7 @@ export class Agent {
   readonly #launchQueue: Attempt[] = [];
   readonly #progressListeners = new Set<() => void>();
   #launching = 0;
+  #launchDue = false;
   #memory: Memory;
   #link: LinkPort | null = null;
   #welcomed = false;
@@ -190,20 +184,31 @@ export class Agent {
     this.#launchMore();
   }
 
+  /** A few starts in a turn; ends, messages and pings that came meanwhile go before the next few. */
   #launchMore(): void {
-    while (this.#launching < LAUNCHES_AT_ONCE) {
-      const attempt = this.#launchQueue.shift();
-      if (!attempt) return;
-      this.#launching += 1;
-      attempt
-        .launch()
-        .catch((err: unknown) => this.#ports.log.error({ ...attempt.key, err }, 'a start went wrong'))
-        .finally(() => {
-          this.#launching -= 1;
-          this.#launchMore();
-        })
-        .catch(() => undefined);
-    }
+    if (this.#launchDue || this.#launching >= LAUNCHES_AT_ONCE || this.#launchQueue.length === 0) return;
+    this.#launchDue = true;
+    this.#ports.clock.defer(() => {
+      this.#launchDue = false;
+      this.#flush();
+      while (this.#launching < LAUNCHES_AT_ONCE) {
+        const attempt = this.#launchQueue.shift();
+        if (!attempt) return;
+        this.#launch(attempt);
+      }
+    });
+  }
+
+  #launch(attempt: Attempt): void {
+    this.#launching += 1;
+    attempt
+      .launch()
+      .catch((err: unknown) => this.#ports.log.error({ ...attempt.key, err }, 'a start went wrong'))
+      .finally(() => {
+        this.#launching -= 1;
+        this.#launchMore();
+      })
+      .catch(() => undefined);
   }
 
   #stop(key: AttemptKey, graceMs: number): void {
@@ -270,16 +275,15 @@ export class Agent {
     for (const listener of this.#progressListeners) listener();
     if (this.#flushing || !this.#welcomed) return;
     this.#flushing = true;
-    Promise.resolve()
-      .then(() => {
-        this.#flushing = false;
-        this.#flush();
-      })
-      .catch((err: unknown) => this.#ports.log.error({ err }, 'could not report'));
+    this.#ports.clock.defer(() => {
+      this.#flushing = false;
+      // Else it goes with what the next turn has to tell: a message costs the head a commit.
+      if (!this.#launchDue) this.#flush();
+    });
   }
 
   #flush(): void {
-    if (!this.#welcomed) return;
+    if (!this.#welcomed || this.#untold.size === 0) return;
     const items: AttemptFact[] = [];
     for (const tag of this.#untold) {
       const attempt = this.#attempts.get(tag);

@@ -9,7 +9,6 @@
  * - RELEASED: only the record and the log are left, until the head has both.
  */
 import type { AttemptFact, AttemptPhase, ExitFact, StartOrder } from '@drover/core/wire';
-import { INLINE_LOG_BYTES } from './limits.ts';
 import {
   type AgentPorts,
   type AttemptKey,
@@ -18,6 +17,7 @@ import {
   type StopNote,
   type Timer,
 } from './ports.ts';
+import { INLINE_LOG_BYTES } from './protocol.ts';
 
 const RELEASE_PATIENCE_MS = 5_000;
 const POLL_MS = { first: 5, most: 500 } as const;

@@ -1,2 +1,3 @@
 export { Agent, type AgentOptions } from './agent.ts';
 export * from './ports.ts';
+export { isHeadMessage, isStartOrder, LINK_CLOSE, LINK_MESSAGE_BYTES } from './protocol.ts';

@@ -1,6 +1,7 @@
-/** A log of at most so many bytes rides in the report of its end. The same as `INLINE_LOG_BYTES` of the wire. */
-export const INLINE_LOG_BYTES = 16 * 1024;
-/** Starts under way at once: each blocks the loop for about a millisecond. */
+/**
+ * Starts under way at once. Each blocks the loop for about a millisecond; but the first of several in a row is the
+ * dearest, since the memory that is touched after it has to be copied.
+ */
 export const LAUNCHES_AT_ONCE = 8;
 /** Attempts told in one message. */
 export const FACTS_PER_MESSAGE = 500;

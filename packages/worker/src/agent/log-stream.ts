@@ -33,13 +33,16 @@ export async function* readLogFrom(reading: LogReading): AsyncGenerator<Uint8Arr
       woken = false;
       const { available, size } = await machine.logExtent(key);
       at = Math.max(at, available);
+      let trimmed = false;
       while (at < size && left > 0) {
-        const chunk = await machine.readLog(key, at, Math.min(LOG_CHUNK_BYTES, left, size - at));
-        if (chunk.length === 0) break;
+        const chunk = await readKept(machine, key, at, Math.min(LOG_CHUNK_BYTES, left, size - at));
+        trimmed = chunk === null;
+        if (chunk === null || chunk.length === 0) break;
         at += chunk.length;
         left -= chunk.length;
         yield chunk;
       }
+      if (trimmed) continue;
       if (complete) return;
       if (!woken) {
         await new Promise<void>((resolve) => {
@@ -51,5 +54,20 @@ export async function* readLogFrom(reading: LogReading): AsyncGenerator<Uint8Arr
   } finally {
     watch?.close();
     stopListening();
+  }
+}
+
+/** Null when the bytes at this offset were trimmed since the extent was asked for. */
+async function readKept(
+  machine: Machine,
+  key: AttemptKey,
+  offset: number,
+  limit: number,
+): Promise<Uint8Array | null> {
+  try {
+    return await machine.readLog(key, offset, limit);
+  } catch (error) {
+    if (error instanceof RangeError) return null;
+    throw error;
   }
 }

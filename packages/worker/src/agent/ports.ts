@@ -12,6 +12,8 @@ export interface Clock {
   wallMs(): number;
   monoMs(): number;
   after(delayMs: number, fn: () => void): Timer;
+  /** Calls back when what has happened by now has been told to whom it concerns. */
+  defer(fn: () => void): void;
 }
 
 /** Names one attempt everywhere in the worker. */

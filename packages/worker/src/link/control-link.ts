@@ -1,13 +1,7 @@
 /** The control link: one outbound WebSocket, dialled again for ever with back-off and jitter. */
-import {
-  type HeadMessage,
-  headMessage,
-  LINK_CLOSE,
-  LINK_MESSAGE_BYTES,
-  type WorkerMessage,
-} from '@drover/core/wire';
+import type { HeadMessage, WorkerMessage } from '@drover/core/wire';
 import WebSocket from 'ws';
-import type { Agent, Logger } from '../agent/index.ts';
+import { type Agent, isHeadMessage, LINK_CLOSE, LINK_MESSAGE_BYTES, type Logger } from '../agent/index.ts';
 
 const BACK_OFF_MS = { first: 50, most: 5_000 } as const;
 const DIAL_MS = 10_000;
@@ -105,8 +99,8 @@ export function openControlLink(options: ControlLinkOptions): { close(): void } 
 
 function parseMessage(data: WebSocket.RawData): HeadMessage | null {
   try {
-    const parsed = headMessage.safeParse(JSON.parse(data.toString()));
-    return parsed.success ? parsed.data : null;
+    const parsed: unknown = JSON.parse(data.toString());
+    return isHeadMessage(parsed) ? parsed : null;
   } catch {
     return null;
   }

@@ -1,5 +1,14 @@
 /** Files that are either the old or the new text, never a mixture, and that tell when they were damaged. */
-import { closeSync, fsyncSync, openSync, readFileSync, renameSync, rmSync, writeSync } from 'node:fs';
+import {
+  closeSync,
+  fsyncSync,
+  openSync,
+  readFileSync,
+  renameSync,
+  rmSync,
+  writeFileSync,
+  writeSync,
+} from 'node:fs';
 import { dirname } from 'node:path';
 import { crc32 } from 'node:zlib';
 
@@ -68,9 +77,16 @@ export function readIfThere(path: string): string | null {
 }
 
 /** Writes a value as one line of JSON and a line with its checksum. */
-export function writeChecked(path: string, value: unknown, durable = false): void {
+export const writeChecked = (path: string, value: unknown, durable = false): void =>
+  writeAtomic(path, checked(value), durable);
+
+/** The same for a file that is not there yet: cut short it is damaged, not half of something. */
+export const writeNewChecked = (path: string, value: unknown): void =>
+  writeFileSync(path, checked(value), { flag: 'wx', mode: 0o600 });
+
+function checked(value: unknown): string {
   const json = JSON.stringify(value);
-  writeAtomic(path, `${json}\n${checksum(json)}\n`, durable);
+  return `${json}\n${checksum(json)}\n`;
 }
 
 /**

@@ -1,7 +1,6 @@
 /** What the worker holds in memory of one attempt. */
 import type { ExitFact, StartOrder } from '@drover/core/wire';
 import type { AttemptKey } from '../agent/ports.ts';
-import type { AttemptCgroup } from './cgroups.ts';
 import { LogTrimmer } from './logs.ts';
 import { isAlive, markFor } from './process.ts';
 
@@ -15,13 +14,16 @@ export interface Attempt {
   readonly order: StartOrder;
   readonly log: LogTrimmer;
   port: number;
-  cgroup: AttemptCgroup | null;
-  /** The shim; null until one has begun. */
-  shim: { readonly pid: number; readonly startTicks: number; readonly startedAtMs: number } | null;
+  /** Folder of its cgroup; null when it has none. */
+  cgroup: string | null;
+  /** The shim; null until one has begun. Its start time is null when it is our child: see `isChild`. */
+  shim: { readonly pid: number; readonly startTicks: number | null; readonly startedAtMs: number } | null;
   /** Of this machine start: false for what is left of before a reboot, whose pids mean nothing now. */
   ofThisBoot: boolean;
   /** The shim is our child and its end has not been told: its pid cannot be anybody else's. */
   isChild: boolean;
+  /** The shim was seen to have started the command: signals reach it. */
+  hasBegun: boolean;
   end: End | null;
   /** The port is ours to give back: not given back yet, and not found again in the record of a finished attempt. */
   holdsPort: boolean;
@@ -47,6 +49,7 @@ export function newAttempt(order: StartOrder, folder: string, port: number): Att
     shim: null,
     ofThisBoot: true,
     isChild: false,
+    hasBegun: false,
     end: null,
     holdsPort: false,
     wasBound: false,
@@ -56,5 +59,7 @@ export function newAttempt(order: StartOrder, folder: string, port: number): Att
 }
 
 /** True while exactly the process that began the attempt lives. */
-export const isShimAlive = (attempt: Attempt): boolean =>
-  attempt.shim !== null && attempt.ofThisBoot && (attempt.isChild || isAlive(attempt.shim));
+export function isShimAlive({ shim, isChild, ofThisBoot }: Attempt): boolean {
+  if (shim === null || !ofThisBoot) return false;
+  return shim.startTicks === null ? isChild : isAlive({ pid: shim.pid, startTicks: shim.startTicks });
+}

@@ -1,6 +1,8 @@
 /**
- * One cgroup per attempt, where that is allowed: to find all its processes, to end them at once, to hold its memory
- * limit. v2 with the memory controller is preferred; else v1 memory, with the unified tree beside it for membership.
+ * One cgroup per attempt, where that is allowed: to find all its processes, to end them, to hold its memory limit. v2
+ * with the memory controller is preferred, then v1 memory, then v2 for membership alone. Never two of them: a cgroup
+ * costs the start of an attempt a millisecond in the unified tree beside v1, and every change of membership stops all
+ * forks of the machine for a moment.
  */
 import { spawnSync } from 'node:child_process';
 import {
@@ -11,25 +13,19 @@ import {
   readdirSync,
   readFileSync,
   rmdirSync,
+  statSync,
   writeFileSync,
 } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { hasCode, readIfThere } from './atomic.ts';
 import type { OwnCgroups } from './mounts.ts';
 
-/** The folders of one attempt, as its record keeps them. */
-export interface AttemptCgroup {
-  /** Holds the memory limit; null when there is none. */
-  readonly memory: string | null;
-  /** Membership is read here; in the unified tree when possible. */
-  readonly members: string;
-}
-
 export interface CgroupSetup {
   readonly kind: 'v2' | 'v1' | 'none';
-  /** Folder of this worker in which attempts get theirs; null when no memory limit can be enforced. */
-  readonly memory: string | null;
-  readonly members: string | null;
+  /** Folder of this worker in which attempts get theirs; null when there can be none. */
+  readonly base: string | null;
+  /** Memory limits hold in it. */
+  readonly limitsMemory: boolean;
   readonly notes: readonly string[];
 }
 
@@ -50,23 +46,21 @@ export function setUpCgroups(workerId: string, own: OwnCgroups | null): CgroupSe
     const memory = unifiedCandidates(v2).find(
       (parent) => enableMemory(parent) && usable(join(parent, folder), 'memory.max'),
     );
-    if (memory !== undefined) {
-      const base = join(memory, folder);
-      return { kind: 'v2', memory: base, members: base, notes: [] };
-    }
+    if (memory !== undefined)
+      return { kind: 'v2', base: join(memory, folder), limitsMemory: true, notes: [] };
   }
-  const members = v2 !== null && usable(join(v2, folder), 'cgroup.kill') ? join(v2, folder) : null;
-  const memoryOwn = own?.v1.get('memory');
-  if (memoryOwn !== undefined && usable(join(memoryOwn, folder), 'memory.limit_in_bytes')) {
-    const memory = join(memoryOwn, folder);
-    return { kind: 'v1', memory, members: members ?? memory, notes: [] };
+  const memory = own?.v1.get('memory');
+  if (memory !== undefined && usable(join(memory, folder), 'memory.limit_in_bytes')) {
+    return { kind: 'v1', base: join(memory, folder), limitsMemory: true, notes: [] };
   }
   const unlimited = 'memory limits are not enforced: no writable memory cgroup';
-  if (members !== null) return { kind: 'v2', memory: null, members, notes: [unlimited] };
+  if (v2 !== null && usable(join(v2, folder), 'cgroup.kill')) {
+    return { kind: 'v2', base: join(v2, folder), limitsMemory: false, notes: [unlimited] };
+  }
   return {
     kind: 'none',
-    memory: null,
-    members: null,
+    base: null,
+    limitsMemory: false,
     notes: [unlimited, 'no writable cgroup: strays are found by DROVER_INSTANCE_ID in their environment'],
   };
 }
@@ -128,16 +122,13 @@ function usable(base: string, control: string): boolean {
   }
 }
 
-/** Makes the cgroup of one attempt with its limit (0: none). Folders that exist already are taken. */
-export function makeCgroup(setup: CgroupSetup, name: string, memoryMiB: number): AttemptCgroup | null {
-  if (setup.members === null) return null;
-  const members = join(setup.members, name);
-  makeFolder(members);
-  if (setup.memory === null) return { memory: null, members };
-  const memory = join(setup.memory, name);
-  if (memory !== members) makeFolder(memory);
-  if (memoryMiB > 0) limitMemory(memory, setup.kind === 'v2', memoryMiB * MIB);
-  return { memory, members };
+/** Makes the cgroup of one attempt with its limit (0: none). A folder that exists already is taken. */
+export function makeCgroup(setup: CgroupSetup, name: string, memoryMiB: number): string | null {
+  if (setup.base === null) return null;
+  const folder = join(setup.base, name);
+  makeFolder(folder);
+  if (setup.limitsMemory && memoryMiB > 0) limitMemory(folder, setup.kind === 'v2', memoryMiB * MIB);
+  return folder;
 }
 
 function limitMemory(folder: string, unified: boolean, bytes: number): void {
@@ -150,37 +141,41 @@ function limitMemory(folder: string, unified: boolean, bytes: number): void {
   } catch {}
 }
 
-/** The files into which a process writes 0 to enter. */
-export const entriesOf = (cgroup: AttemptCgroup): string[] =>
-  [...new Set([cgroup.memory, cgroup.members])]
-    .filter((path) => path !== null)
-    .map((path) => join(path, PROCS));
+/**
+ * The file into which a process writes 0 to enter. In v1 `tasks`, which moves only the thread that writes: a shell has
+ * one, and the kernel need not stop all forks and exits of the machine for it, as it does for `cgroup.procs`.
+ */
+export const entryOf = (setup: CgroupSetup, cgroup: string): string =>
+  join(cgroup, setup.kind === 'v1' ? 'tasks' : PROCS);
 
 /** True when no living process is in it or below it. A folder that is gone is empty. */
-export function isCgroupEmpty(cgroup: AttemptCgroup): boolean {
-  const events = readIfThere(join(cgroup.members, 'cgroup.events'));
+export function isCgroupEmpty(cgroup: string): boolean {
+  if (wordsOf(join(cgroup, PROCS)).length > 0) return false;
+  if (hasNoFolders(cgroup)) return true;
+  const events = readIfThere(join(cgroup, 'cgroup.events'));
   return events === null ? membersOf(cgroup).length === 0 : !/^populated 1$/m.test(events);
 }
 
+/** A folder has two links, and one more for each folder in it. False where links tell nothing. */
+const hasNoFolders = (path: string): boolean => statSync(path, { throwIfNoEntry: false })?.nlink === 2;
+
 /** The pids in it and below it. */
-export function membersOf(cgroup: AttemptCgroup): number[] {
-  return foldersBelow(cgroup.members).flatMap((folder) => wordsOf(join(folder, PROCS)).map(Number));
+export function membersOf(cgroup: string): number[] {
+  return foldersBelow(cgroup).flatMap((folder) => wordsOf(join(folder, PROCS)).map(Number));
 }
 
 /** Kills every member at once, which no fork escapes; false where the kernel cannot. */
-export function killCgroup(cgroup: AttemptCgroup): boolean {
+export function killCgroup(cgroup: string): boolean {
   try {
-    writeFileSync(join(cgroup.members, 'cgroup.kill'), '1', { flag: 'r+' });
+    writeFileSync(join(cgroup, 'cgroup.kill'), '1', { flag: 'r+' });
     return true;
   } catch {
     return false;
   }
 }
 
-/** Removes the folders; false when something in them still lives. */
-export function removeCgroup(cgroup: AttemptCgroup): boolean {
-  return [...new Set([cgroup.members, cgroup.memory])].every((path) => path === null || removeTree(path));
-}
+/** Removes the folder and what is below it; false when something in it still lives. */
+export const removeCgroup = (cgroup: string): boolean => removeTree(cgroup);
 
 function removeTree(path: string): boolean {
   try {
@@ -200,6 +195,7 @@ function removeTree(path: string): boolean {
 /** The folder and all below it, parents first; none when it is gone. */
 function foldersBelow(path: string): string[] {
   try {
+    if (hasNoFolders(path)) return [path];
     const inner = readdirSync(path, { withFileTypes: true }).filter((entry) => entry.isDirectory());
     return [path, ...inner.flatMap((entry) => foldersBelow(join(path, entry.name)))];
   } catch {
@@ -208,14 +204,12 @@ function foldersBelow(path: string): string[] {
 }
 
 /** Whether the kernel killed something in it for want of memory. */
-export function outOfMemory(cgroup: AttemptCgroup): OutOfMemory | null {
-  if (cgroup.memory === null) return null;
-  const folder = cgroup.memory;
-  const events = readIfThere(join(folder, 'memory.events'));
-  const counters = events ?? readIfThere(join(folder, 'memory.oom_control')) ?? '';
+export function outOfMemory(cgroup: string): OutOfMemory | null {
+  const events = readIfThere(join(cgroup, 'memory.events'));
+  const counters = events ?? readIfThere(join(cgroup, 'memory.oom_control')) ?? '';
   if (!(Number(/^oom_kill (\d+)$/m.exec(counters)?.[1] ?? 0) > 0)) return null;
-  const limit = number(join(folder, events === null ? 'memory.limit_in_bytes' : 'memory.max'));
-  const peak = number(join(folder, events === null ? 'memory.max_usage_in_bytes' : 'memory.peak'));
+  const limit = number(join(cgroup, events === null ? 'memory.limit_in_bytes' : 'memory.max'));
+  const peak = number(join(cgroup, events === null ? 'memory.max_usage_in_bytes' : 'memory.peak'));
   return { limitMiB: Math.round((limit ?? 0) / MIB), peakMiB: peak === null ? null : Math.round(peak / MIB) };
 }
 
@@ -229,22 +223,18 @@ function number(file: string): number | null {
 }
 
 /** Removes what earlier runs of this worker left empty and no record names. */
-export function removeOrphans(setup: CgroupSetup, isKnown: (name: string) => boolean): void {
-  for (const base of new Set([setup.members, setup.memory])) {
-    if (base === null) continue;
-    for (const folder of foldersBelow(base).slice(1)) {
-      if (dirname(folder) === base && !isKnown(folder.slice(base.length + 1))) removeTree(folder);
-    }
+export function removeOrphans({ base }: CgroupSetup, isKnown: (name: string) => boolean): void {
+  if (base === null) return;
+  for (const folder of foldersBelow(base).slice(1)) {
+    if (dirname(folder) === base && !isKnown(folder.slice(base.length + 1))) removeTree(folder);
   }
 }
 
-/** Removes this worker's own folders if no attempt has one. */
-export function removeSetup(setup: CgroupSetup): void {
-  for (const base of new Set([setup.members, setup.memory])) {
-    try {
-      if (base !== null) rmdirSync(base);
-    } catch {
-      // Attempts live in it.
-    }
+/** Removes this worker's own folder if no attempt has one. */
+export function removeSetup({ base }: CgroupSetup): void {
+  try {
+    if (base !== null) rmdirSync(base);
+  } catch {
+    // Attempts live in it.
   }
 }

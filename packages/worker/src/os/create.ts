@@ -65,7 +65,7 @@ export async function createMachine(options: MachineOptions): Promise<OsWorkerMa
   const supervision: Supervision = {
     shim: 'sh',
     cgroup: cgroups.kind,
-    memoryEnforced: cgroups.memory !== null,
+    memoryEnforced: cgroups.limitsMemory,
     notes: ['a death by signal n is reported as exit code 128+n', ...notes],
   };
   return Object.assign(machine, { supervision });

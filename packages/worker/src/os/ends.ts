@@ -2,6 +2,7 @@
 import { watch } from 'node:fs';
 import type { AttemptKey, Logger } from '../agent/ports.ts';
 import type { Attempt, End } from './attempt.ts';
+import { EXIT_FILE } from './folder.ts';
 import { observeEnd, recallShim } from './found.ts';
 import { SHIM_REFUSED } from './start.ts';
 
@@ -32,7 +33,10 @@ export class Ends {
     if (attempt.unwatch !== null || attempt.end !== null || this.closed) return;
     attempt.unwatch = () => {};
     try {
-      const watcher = watch(attempt.folder, { persistent: false }, () => this.look(attempt));
+      const watcher = watch(attempt.folder, { persistent: false }, (_, name) => {
+        // The log grows in the same folder.
+        if (name === null || name === EXIT_FILE) this.look(attempt);
+      });
       watcher.on('error', () => watcher.close());
       attempt.unwatch = () => watcher.close();
     } catch (error) {

@@ -1,54 +1,57 @@
 /** The folder of one attempt: what each file in it means, and how it is read. */
-import { mkdirSync, readdirSync, rmdirSync, rmSync, statSync, unlinkSync } from 'node:fs';
-import { rm } from 'node:fs/promises';
-import { dirname, join } from 'node:path';
-import { type StartOrder, startOrder } from '@drover/core/wire';
+import { existsSync, mkdirSync, readdirSync, statSync, unlinkSync } from 'node:fs';
+import { rm, rmdir, unlink } from 'node:fs/promises';
+import { join } from 'node:path';
+import type { StartOrder } from '@drover/core/wire';
 import type { StopNote } from '../agent/ports.ts';
-import { DamagedFile, hasCode, readChecked, readIfThere, writeChecked } from './atomic.ts';
-import type { AttemptCgroup } from './cgroups.ts';
-import { type Identity, parseStat } from './process.ts';
+import { isStartOrder } from '../agent/protocol.ts';
+import { DamagedFile, hasCode, readChecked, readIfThere, writeChecked, writeNewChecked } from './atomic.ts';
+import { type Identity, markFor, parseStat } from './process.ts';
 
 /** What the worker decided before the start. */
 export interface AttemptRecord {
   readonly order: StartOrder;
   readonly port: number;
   readonly bootId: string;
-  readonly cgroup: AttemptCgroup | null;
+  readonly cgroup: string | null;
 }
 
 export const folderOf = (stateDir: string, instance: string, attempt: number): string =>
-  join(stateDir, 'instances', instance, String(attempt));
-export const logFolder = (folder: string): string => join(folder, 'log');
-export const logFile = (folder: string): string => join(folder, 'log', '0');
+  join(stateDir, 'instances', markFor(instance, attempt));
+/** Named by the offset of its first byte. */
+export const LOG_FILE = 'log.0';
+export const EXIT_FILE = 'exit';
+const RECORD_FILE = 'record.json';
+export const logFile = (folder: string): string => join(folder, LOG_FILE);
 export const workFolder = (folder: string): string => join(folder, 'work');
-export const exitFile = (folder: string): string => join(folder, 'exit');
 
-/** Makes the folder with its empty `log/`; one that exists is taken. */
-export function makeAttemptFolder(folder: string): void {
-  for (const path of [folder, logFolder(folder)]) {
-    try {
-      mkdirSync(path, { mode: 0o700 });
-    } catch (error) {
-      if (hasCode(error, 'ENOENT')) mkdirSync(path, { recursive: true, mode: 0o700 });
-      else if (!hasCode(error, 'EEXIST')) throw error;
-    }
+/** Makes the folder; false when it exists already. */
+export function makeAttemptFolder(folder: string): boolean {
+  try {
+    mkdirSync(folder, { mode: 0o700 });
+    return true;
+  } catch (error) {
+    if (hasCode(error, 'EEXIST')) return false;
+    throw error;
   }
 }
 
-export const writeRecord = (folder: string, record: AttemptRecord): void =>
-  writeChecked(join(folder, 'record.json'), record);
+/** `isNew`: there is none yet, so no rename is needed: half a record is a damaged one. */
+export function writeRecord(folder: string, record: AttemptRecord, isNew: boolean): void {
+  const write = isNew ? writeNewChecked : writeChecked;
+  write(join(folder, RECORD_FILE), record);
+}
 
 /** Null when there is none. @throws {DamagedFile} */
 export function readRecord(folder: string): AttemptRecord | null {
-  const path = join(folder, 'record.json');
+  const path = join(folder, RECORD_FILE);
   const value = readChecked(path);
   if (value === undefined) return null;
   const record = value as AttemptRecord;
-  const order = startOrder.safeParse(record?.order);
-  if (!order.success || typeof record.port !== 'number' || typeof record.bootId !== 'string') {
+  if (!isStartOrder(record?.order) || typeof record.port !== 'number' || typeof record.bootId !== 'string') {
     throw new DamagedFile(path, 'its fields are not those of a record');
   }
-  return { ...record, order: order.data };
+  return record;
 }
 
 export const writeStop = (folder: string, note: StopNote): void =>
@@ -78,59 +81,42 @@ export function readStarted(
 
 /** The exit code and its wall time; null until the shim has written all of it. */
 export function readExit(folder: string): { code: number; atMs: number } | null {
-  const code = /^exit (\d{1,9}) end\n$/.exec(readIfThere(exitFile(folder)) ?? '')?.[1];
-  return code === undefined ? null : { code: Number(code), atMs: statSync(exitFile(folder)).mtimeMs };
+  const path = join(folder, EXIT_FILE);
+  const code = /^exit (\d{1,9}) end\n$/.exec(readIfThere(path) ?? '')?.[1];
+  return code === undefined ? null : { code: Number(code), atMs: statSync(path).mtimeMs };
 }
 
 /** Every attempt that has a folder. */
 export function listFolders(stateDir: string): { instance: string; attempt: number; folder: string }[] {
   const root = join(stateDir, 'instances');
-  return list(root).flatMap((instance) =>
-    list(join(root, instance))
-      .filter((name) => /^\d{1,9}$/.test(name))
-      .map((name) => ({ instance, attempt: Number(name), folder: join(root, instance, name) })),
-  );
+  return readdirSync(root).flatMap((name) => {
+    const [, instance, attempt] = /^(.+)\.(\d{1,9})$/.exec(name) ?? [];
+    if (instance === undefined) return [];
+    return [{ instance, attempt: Number(attempt), folder: join(root, name) }];
+  });
 }
 
-function list(path: string): string[] {
+/** True for what a removal or a start left half done: nothing was recorded, and nothing has begun. */
+export const isRemnant = (folder: string): boolean =>
+  !existsSync(join(folder, RECORD_FILE)) && !existsSync(join(folder, 'started'));
+
+/** The record goes first and at once: without it there is no attempt, whatever becomes of the rest. */
+export function removeRecord(folder: string): void {
   try {
-    return readdirSync(path);
+    unlinkSync(join(folder, RECORD_FILE));
   } catch (error) {
-    if (hasCode(error, 'ENOENT', 'ENOTDIR')) return [];
-    throw error;
+    if (!hasCode(error, 'ENOENT')) throw error;
   }
 }
 
-const FILES = ['exit', 'started', 'spec', 'stop.json', 'log/0'];
-
-/** Removes all of it. The usual files go without a walk; the record goes first, so that half a removal is no attempt. */
+/** Removes all of it. The usual files go without a walk. */
 export async function removeAttemptFolder(folder: string): Promise<void> {
-  rmSync(join(folder, 'record.json'), { force: true });
+  removeRecord(folder);
   try {
-    for (const file of FILES) unlinkIfThere(join(folder, file));
-    for (const path of [logFolder(folder), workFolder(folder), folder]) rmdirIfThere(path);
+    for (const file of ['started', EXIT_FILE, LOG_FILE]) await unlink(join(folder, file));
+    await rmdir(workFolder(folder));
+    await rmdir(folder);
   } catch {
     await rm(folder, { recursive: true, force: true });
-  }
-  try {
-    rmdirSync(dirname(folder));
-  } catch {
-    // Another attempt of the instance is still there.
-  }
-}
-
-function unlinkIfThere(path: string): void {
-  try {
-    unlinkSync(path);
-  } catch (error) {
-    if (!hasCode(error, 'ENOENT')) throw error;
-  }
-}
-
-function rmdirIfThere(path: string): void {
-  try {
-    rmdirSync(path);
-  } catch (error) {
-    if (!hasCode(error, 'ENOENT')) throw error;
   }
 }

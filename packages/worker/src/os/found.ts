@@ -60,7 +60,8 @@ export async function recallShim(attempt: Attempt): Promise<'nobody' | 'unnamed'
 export function observeEnd(attempt: Attempt, nowMs: number): End | null {
   const alive = isShimAlive(attempt);
   const path = join(attempt.folder, 'end.json');
-  const told = readTold(path);
+  // Of a shim that this process began, nobody else has told the end.
+  const told = attempt.shim?.startTicks === null ? null : readTold(path);
   if (told !== null) return told;
   // After looking whether the shim lives: what it wrote last is then seen.
   const exit = readExit(attempt.folder);

@@ -6,19 +6,25 @@ const QUERY = ['--query-compute-apps=pid', '--format=csv,noheader,nounits'];
 const SHARE_MS = 1000;
 
 export class GpuMemory {
+  private readonly path: string | undefined;
   private asked: { atMs: number; pids: Promise<ReadonlySet<number>> } | null = null;
+
+  /** `path` overrides PATH. */
+  constructor(path?: string) {
+    this.path = path;
+  }
 
   /** True while any of these processes is listed, dead or not. False where there is no `nvidia-smi`. */
   async isHeldBy(pids: ReadonlySet<number>): Promise<boolean> {
     const now = performance.now();
     if (this.asked === null || now - this.asked.atMs > SHARE_MS)
-      this.asked = { atMs: now, pids: queryPids() };
+      this.asked = { atMs: now, pids: queryPids(this.path) };
     const holding = await this.asked.pids;
     return [...pids].some((pid) => holding.has(pid));
   }
 }
 
-async function queryPids(): Promise<ReadonlySet<number>> {
-  const result = await runTool('nvidia-smi', QUERY);
+async function queryPids(path?: string): Promise<ReadonlySet<number>> {
+  const result = await runTool('nvidia-smi', QUERY, path);
   return new Set(result.kind === 'ok' ? result.output.split('\n').map(Number).filter(Boolean) : []);
 }

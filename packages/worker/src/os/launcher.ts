@@ -1,16 +1,15 @@
 /** Begins attempts: never one twice, and leaving nothing behind when a start fails. */
-import { existsSync } from 'node:fs';
 import type { StartOrder } from '@drover/core/wire';
 import { type Clock, LaunchError, type Logger } from '../agent/ports.ts';
 import { type Attempt, newAttempt } from './attempt.ts';
-import { type CgroupSetup, makeCgroup, removeCgroup } from './cgroups.ts';
+import { type CgroupSetup, entryOf, makeCgroup, removeCgroup } from './cgroups.ts';
 import type { Ends } from './ends.ts';
 import { argumentsOf, instanceEnvironment } from './environment.ts';
 import { folderOf, makeAttemptFolder, removeAttemptFolder, writeRecord } from './folder.ts';
 import { recall, recallShim, recordOrAside } from './found.ts';
 import type { PortPool } from './ports.ts';
-import { bootId, readStat } from './process.ts';
-import { checkPlaces, spawnShim, workingDirectory, writeSpec } from './start.ts';
+import { bootId } from './process.ts';
+import { checkPlaces, spawnShim, workingDirectory } from './start.ts';
 
 export interface LauncherParts {
   readonly stateDir: string;
@@ -41,15 +40,15 @@ export class Launcher {
   async begin(order: StartOrder, id: string, known: Attempt | undefined): Promise<Attempt> {
     const { stateDir, logger, pool } = this.parts;
     const folder = folderOf(stateDir, order.instance, order.attempt);
-    const isNew = !existsSync(folder);
+    const isNew = makeAttemptFolder(folder);
     const record = isNew ? null : recordOrAside(stateDir, folder, id, logger);
     const attempt = known ?? (record === null ? newAttempt(order, folder, 0) : await recall(folder, record));
     if (!isNew && attempt.shim === null) await recallShim(attempt);
-    if (attempt.shim === null) checkPlaces(attempt.order);
-    if (record === null) attempt.port = await pool.take();
-    else if (!attempt.holdsPort) await pool.adopt(attempt.port);
-    attempt.holdsPort = true;
     try {
+      if (attempt.shim === null) checkPlaces(attempt.order);
+      if (record === null) attempt.port = await pool.take();
+      else if (!attempt.holdsPort) await pool.adopt(attempt.port);
+      attempt.holdsPort = true;
       if (attempt.shim === null) await this.start(attempt, isNew);
       else this.ends.follow(attempt);
     } catch (error) {
@@ -64,14 +63,14 @@ export class Launcher {
   private async start(attempt: Attempt, isNew: boolean): Promise<void> {
     const { cgroups, oomScore, shell, shimPath, inherited, clock } = this.parts;
     const { order, folder, port } = attempt;
-    makeAttemptFolder(folder);
     attempt.ofThisBoot = true;
     attempt.cgroup = makeCgroup(cgroups, attempt.id, order.memoryMiB);
-    writeRecord(folder, { order, port, bootId: bootId(), cgroup: attempt.cgroup });
-    writeSpec(folder, attempt.cgroup, oomScore);
+    writeRecord(folder, { order, port, bootId: bootId(), cgroup: attempt.cgroup }, isNew);
     const cwd = workingDirectory(order, folder);
     const env = instanceEnvironment(inherited, order, port, cwd);
-    const child = await spawnShim(shimPath, folder, argumentsOf(order, port, shell), env, cwd);
+    const entry = attempt.cgroup === null ? '' : entryOf(cgroups, attempt.cgroup);
+    const words = [shimPath, folder, entry, oomScore === null ? '' : String(oomScore)];
+    const child = await spawnShim([...words, ...argumentsOf(order, port, shell)], env, cwd);
     let gone = false;
     child.once('exit', (status) => {
       gone = true;
@@ -80,8 +79,7 @@ export class Launcher {
     // Nobody but our shim can own a folder that we made. Else another may, from before a restart: its name decides.
     if (!isNew) await this.ownerNamed(attempt, () => gone);
     if (!isNew && attempt.shim?.pid !== child.pid) return this.ends.follow(attempt);
-    const startTicks = readStat(child.pid)?.startTicks ?? -1;
-    attempt.shim = { pid: child.pid, startTicks, startedAtMs: clock.wallMs() };
+    attempt.shim = { pid: child.pid, startTicks: null, startedAtMs: clock.wallMs() };
     attempt.isChild = !gone;
     if (gone) setImmediate(() => this.ends.look(attempt));
   }
@@ -98,7 +96,7 @@ export class Launcher {
   }
 
   private async undo(attempt: Attempt, isNew: boolean): Promise<void> {
-    this.parts.pool.giveBack(attempt.port, false);
+    if (attempt.holdsPort) this.parts.pool.giveBack(attempt.port, false);
     attempt.holdsPort = false;
     if (!isNew) return;
     if (attempt.cgroup !== null) removeCgroup(attempt.cgroup);

@@ -8,7 +8,7 @@ import { closeSync, openSync, readSync, rmSync, statSync, watch, writeFileSync }
 import { open } from 'node:fs/promises';
 import { join } from 'node:path';
 import { hasCode } from './atomic.ts';
-import { logFile, logFolder } from './folder.ts';
+import { LOG_FILE, logFile } from './folder.ts';
 
 export interface LogExtent {
   /** The first byte that can be read. */
@@ -17,6 +17,8 @@ export interface LogExtent {
   readonly size: number;
 }
 
+/** Of util-linux: Node has no call for it. */
+const PUNCH = 'fallocate';
 const BLOCK = 4096;
 const MIB = 1024 * 1024;
 /** Up to here a read is done at once: it costs less than a trip to the thread pool. */
@@ -77,7 +79,9 @@ export function watchLog(folder: string, listener: () => void): { close(): void 
   };
   let stop: () => void;
   try {
-    const watcher = watch(logFolder(folder), ring);
+    const watcher = watch(folder, (_, name) => {
+      if (name === null || name === LOG_FILE) ring();
+    });
     watcher.on('error', () => watcher.close());
     stop = () => watcher.close();
   } catch {
@@ -98,7 +102,7 @@ export function canTrim(stateDir: string): boolean {
   const path = join(stateDir, `trial.${process.pid}`);
   try {
     writeFileSync(path, Buffer.alloc(2 * BLOCK));
-    return spawnSync('fallocate', punch(path, BLOCK), { stdio: 'ignore' }).status === 0;
+    return spawnSync(PUNCH, punch(path, BLOCK), { stdio: 'ignore' }).status === 0;
   } finally {
     rmSync(path, { force: true });
   }
@@ -162,7 +166,7 @@ export class LogTrimmer {
         this.running = null;
         resolve();
       };
-      const child = spawn('fallocate', punch(logFile(this.folder), length), { stdio: 'ignore' });
+      const child = spawn(PUNCH, punch(logFile(this.folder), length), { stdio: 'ignore' });
       child.once('error', done);
       child.once('exit', done);
       child.unref();

@@ -31,12 +31,31 @@ describe.each([true, false])('a machine, cgroups used: %s', (useCgroups) => {
   });
 
   test('a command has the defaults of every signal and an empty standard input', async () => {
-    const { log } = await bench.run(machine, orderFor(['sh', '-c', 'grep SigIgn /proc/$$/status; cat; echo end']));
+    const { log } = await bench.run(
+      machine,
+      orderFor(['sh', '-c', 'grep SigIgn /proc/$$/status; cat; echo end']),
+    );
     expect(log).toMatch(/^SigIgn:\s+0+\nend\n$/);
   });
 
   test('an argument list arrives byte for byte, but for the port', async () => {
-    const odd = ['$HOME', '$(id)', 'a$1', `"'\\`, '`ls`', '', ' ', '*', 'a\nb', '-n', 'é€', '$PORTAL', '%s', ';', '&&'];
+    const odd = [
+      '$HOME',
+      '$(id)',
+      'a$1',
+      `"'\\`,
+      '`ls`',
+      '',
+      ' ',
+      '*',
+      'a\nb',
+      '-n',
+      'é€',
+      '$PORTAL',
+      '%s',
+      ';',
+      '&&',
+    ];
     const order = orderFor(['printf', '[%s]', ...odd, '$PORT', 'x${PORT}y', '$PORT-$PORT']);
     await bench.launch(machine, order);
     await bench.end(order);
@@ -65,7 +84,11 @@ describe.each([true, false])('a machine, cgroups used: %s', (useCgroups) => {
   });
 
   test('the environment says who and where it is', async () => {
-    const order = orderFor('env; pwd', { name: 'web', attempt: 3, env: { A: 'x y', PORT: '1', IFS: 'q', start: 's' } });
+    const order = orderFor('env; pwd', {
+      name: 'web',
+      attempt: 3,
+      env: { A: 'x y', PORT: '1', IFS: 'q', start: 's' },
+    });
     const { log } = await bench.run(machine, order);
     const lines = log.split('\n');
     expect(lines).toContain(`DROVER_INSTANCE_ID=${order.instance}`);
@@ -75,14 +98,17 @@ describe.each([true, false])('a machine, cgroups used: %s', (useCgroups) => {
     expect(lines).toContain('start=s');
     expect(lines).toContain('CUDA_VISIBLE_DEVICES=');
     expect(lines).not.toContain('PORT=1');
-    expect(lines).toContain(join(bench.dir, 'instances', order.instance, '3', 'work'));
+    expect(lines).toContain(join(bench.dir, 'instances', `${order.instance}.3`, 'work'));
     expect(lines.filter((line) => /^DROVER_/.test(line))).toHaveLength(3);
   });
 
   test('it has a session of its own', async () => {
     const order = orderFor(['sleep', '600']);
     const { pid } = await bench.launch(machine, order);
-    const { log } = await bench.run(machine, orderFor(`cut -d' ' -f6 /proc/${pid}/stat /proc/${process.pid}/stat`));
+    const { log } = await bench.run(
+      machine,
+      orderFor(`cut -d' ' -f6 /proc/${pid}/stat /proc/${process.pid}/stat`),
+    );
     const [theirs, ours] = log.trim().split('\n');
     expect(theirs).toBe(String(pid));
     expect(ours).not.toBe(theirs);
@@ -104,12 +130,16 @@ describe.each([true, false])('a machine, cgroups used: %s', (useCgroups) => {
     const noFolder = machine.launch(orderFor('true', { workdir: '/no/such' }));
     await expect(noFolder).rejects.toMatchObject({ code: 'WORKDIR_NOT_FOUND' });
     await expect(noFolder).rejects.toBeInstanceOf(LaunchError);
-    await expect(machine.launch(orderFor('x'.repeat(300_000)))).rejects.toMatchObject({ code: 'START_FAILED' });
+    await expect(machine.launch(orderFor('x'.repeat(300_000)))).rejects.toMatchObject({
+      code: 'START_FAILED',
+    });
     expect(await machine.scan()).toEqual([]);
   });
 
   test('it runs in the folder that is asked for', async () => {
-    expect((await bench.run(machine, orderFor('pwd; echo $PWD', { workdir: '/usr' }))).log).toBe('/usr\n/usr\n');
+    expect((await bench.run(machine, orderFor('pwd; echo $PWD', { workdir: '/usr' }))).log).toBe(
+      '/usr\n/usr\n',
+    );
   });
 
   test('asked for twice it starts once', async () => {

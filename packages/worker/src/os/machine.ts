@@ -6,13 +6,14 @@ import { LaunchError } from '../agent/ports.ts';
 import { type Attempt, type End, isShimAlive } from './attempt.ts';
 import { removeCgroup, removeOrphans, removeSetup } from './cgroups.ts';
 import { Ends } from './ends.ts';
-import { folderOf, listFolders, readStop, removeAttemptFolder, writeStop } from './folder.ts';
+import { folderOf, isRemnant, listFolders, readStop, removeRecord, writeStop } from './folder.ts';
 import { observeEnd, recall, recallShim, recordOrAside } from './found.ts';
 import { GpuMemory } from './gpu-memory.ts';
 import { Launcher, type LauncherParts } from './launcher.ts';
 import { logExtent, readLog, watchLog } from './logs.ts';
 import { Members } from './members.ts';
 import { markFor } from './process.ts';
+import { Removals } from './removals.ts';
 import { Rounds } from './rounds.ts';
 import type { PortsReader } from './sockets.ts';
 
@@ -32,6 +33,7 @@ export class OsMachine implements Machine {
   private readonly launching = new Map<string, Promise<Started>>();
   private readonly members = new Members();
   private readonly gpuMemory = new GpuMemory();
+  private readonly removals = new Removals();
   private readonly rounds: Rounds;
   private readonly ends: Ends;
   private readonly launcher: Launcher;
@@ -53,11 +55,14 @@ export class OsMachine implements Machine {
     const found: FoundAttempt[] = [];
     for (const { instance, attempt: number, folder } of listFolders(stateDir)) {
       const id = markFor(instance, number);
-      if (this.launching.has(id)) continue;
+      if (this.launching.has(id) || this.removals.has(id)) continue;
       const known = this.attempts.get(id);
       const record = known === undefined ? recordOrAside(stateDir, folder, id, logger) : null;
       const attempt = known ?? (record === null ? null : await recall(folder, record));
-      if (attempt === null) continue;
+      if (attempt === null) {
+        if (isRemnant(folder)) this.removeRemnant(id, folder);
+        continue;
+      }
       this.attempts.set(id, attempt);
       found.push(await this.take(attempt));
     }
@@ -75,6 +80,7 @@ export class OsMachine implements Machine {
   }
 
   private async begin(order: StartOrder, id: string): Promise<Started> {
+    await this.removals.of(id);
     const known = this.attempts.get(id);
     if (known?.shim != null) return startedOf(known);
     const attempt = await this.launcher.begin(order, id, known);
@@ -95,6 +101,7 @@ export class OsMachine implements Machine {
   async signal(key: AttemptKey, signal: 'SIGTERM' | 'SIGKILL'): Promise<void> {
     const attempt = this.attempts.get(idOf(key));
     if (attempt === undefined) return;
+    this.noteGpuPids(attempt);
     await (signal === 'SIGTERM' ? this.members.terminate(attempt) : this.members.kill(attempt));
   }
 
@@ -138,7 +145,8 @@ export class OsMachine implements Machine {
     await this.release(key);
     await attempt?.log.settled();
     this.attempts.delete(idOf(key));
-    await removeAttemptFolder(this.folder(key));
+    removeRecord(this.folder(key));
+    await this.removals.add(idOf(key), this.folder(key));
   }
 
   async logExtent(key: AttemptKey): Promise<{ available: number; size: number }> {
@@ -165,6 +173,15 @@ export class OsMachine implements Machine {
     this.parts.pool.close();
     for (const attempt of this.attempts.values()) this.ends.unfollow(attempt);
     removeSetup(this.parts.cgroups);
+    await this.removals.settled();
+  }
+
+  private removeRemnant(id: string, folder: string): void {
+    this.removals
+      .add(id, folder)
+      .catch((error: unknown) =>
+        this.parts.logger.warn({ attempt: id, why: String(error) }, 'could not remove a remnant'),
+      );
   }
 
   private folder(key: AttemptKey): string {
@@ -198,6 +215,10 @@ export class OsMachine implements Machine {
 
   private sample(attempt: Attempt): void {
     if (!attempt.isChild) this.ends.look(attempt);
+    this.noteGpuPids(attempt);
+  }
+
+  private noteGpuPids(attempt: Attempt): void {
     if (attempt.order.gpuIndices.length > 0)
       for (const pid of this.members.seen(attempt)) attempt.gpuPids.add(pid);
   }

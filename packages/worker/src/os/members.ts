@@ -5,13 +5,23 @@
 import { type Attempt, isShimAlive } from './attempt.ts';
 import { isCgroupEmpty, killCgroup, membersOf } from './cgroups.ts';
 import { readExit, readStarted } from './folder.ts';
-import { childrenOf, isAlive, type MarkedProcess, readStat, scanProcesses, sendSignal } from './process.ts';
+import {
+  childrenOf,
+  commandLineOf,
+  isAlive,
+  type MarkedProcess,
+  readStat,
+  scanProcesses,
+  sendSignal,
+} from './process.ts';
 
 /** Between two scans of /proc, so that many ends at once cost one scan. */
 const SCAN_GAP_MS = 50;
 /** How long a shim may take from its start to the start of the command. */
 const BEGIN_MS = 5000;
 const KILL_ROUNDS = 10;
+/** Looks at a cgroup in one round. */
+const KILL_LOOKS = 100;
 
 const pause = (ms: number): Promise<void> => new Promise((resolve) => setTimeout(resolve, ms));
 
@@ -29,7 +39,10 @@ export class Members {
 
   /** Pids for accounting; they may be gone by the time they are read. */
   seen(attempt: Attempt): number[] {
-    return attempt.cgroup === null ? [] : membersOf(attempt.cgroup);
+    if (attempt.cgroup !== null) return membersOf(attempt.cgroup);
+    return scanProcesses()
+      .filter((process) => belongs(attempt, process))
+      .map((process) => process.pid);
   }
 
   /** SIGTERM to all, once. */
@@ -59,11 +72,16 @@ export class Members {
     if (atOnce) return;
     // One by one, until no round finds one that was forked meanwhile.
     for (let round = 0; round < KILL_ROUNDS; round++) {
-      const left = await this.others(attempt);
-      if (left.length === 0) return;
-      for (const process of left) signalExactly(process, 'SIGKILL');
+      const count = attempt.cgroup === null ? await this.killScanned(attempt) : killMembers(attempt.cgroup);
+      if (count === 0) return;
       await pause(1);
     }
+  }
+
+  private async killScanned(attempt: Attempt): Promise<number> {
+    const left = await this.others(attempt);
+    for (const process of left) signalExactly(process, 'SIGKILL');
+    return left.length;
   }
 
   private async others(attempt: Attempt): Promise<{ pid: number; group: number; startTicks: number }[]> {
@@ -98,18 +116,42 @@ function belongs(attempt: Attempt, process: MarkedProcess): boolean {
   return (process.session === number || process.group === number) && isShimAlive(attempt);
 }
 
+/**
+ * Kills what is in the cgroup, and looks again at once as long as there are new ones: of those that fork and end without
+ * a pause, one must be met. The list is of this very moment, so its numbers are still theirs. @returns how many it met
+ */
+function killMembers(cgroup: string): number {
+  const met = new Set<number>();
+  for (let look = 0; look < KILL_LOOKS; look++) {
+    const before = met.size;
+    for (const pid of membersOf(cgroup)) {
+      // 0 stands for a process of another pid namespace: to signal it would be to signal ourselves.
+      if (pid > 0 && !met.has(pid)) sendSignal(pid, 'SIGKILL');
+      met.add(pid);
+    }
+    if (met.size === before) break;
+  }
+  return met.size;
+}
+
 /** P12: never a process that took the number of one that is gone. */
 function signalExactly(process: { pid: number; startTicks: number }, signal: NodeJS.Signals): void {
   if (isAlive(process)) sendSignal(process.pid, signal);
 }
 
-/** Resolves when the shim can take a signal and the command can get it: it has a child, or it has ended. */
+/**
+ * Resolves when the command can get a signal, or the shim has ended. Before its `exec` the shim's child is still a shell
+ * with the shim's handlers, in which a signal is lost; until then it has the shim's command line.
+ */
 async function commandBegun(attempt: Attempt): Promise<void> {
   const deadline = performance.now() + BEGIN_MS;
-  while (performance.now() < deadline && isShimAlive(attempt)) {
+  while (!attempt.hasBegun && performance.now() < deadline && isShimAlive(attempt)) {
+    const shim = attempt.shim?.pid ?? 0;
     if (readStarted(attempt.folder).by === 'shim') {
-      const children = childrenOf(attempt.shim?.pid ?? 0);
-      if (children === null || children.length > 0 || readExit(attempt.folder) !== null) return;
+      const children = childrenOf(shim);
+      const own = commandLineOf(shim);
+      attempt.hasBegun = children === null || children.some((pid) => commandLineOf(pid) !== own);
+      if (attempt.hasBegun || readExit(attempt.folder) !== null) return;
     }
     await pause(1);
   }

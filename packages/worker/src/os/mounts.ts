@@ -31,7 +31,10 @@ export function parseOwnCgroups(cgroup: string, mountinfo: string): OwnCgroups {
     const [type, , options] = (right ?? '').split(' ');
     if (root === undefined || point === undefined) continue;
     const folder = (path: string) =>
-      join(point, root === '/' || !path.startsWith(root) ? path : path.slice(root.length));
+      join(point, root === '/' || !path.startsWith(root) ? path : path.slice(root.length)).replace(
+        /(.)\/$/,
+        '$1',
+      );
     if (type === 'cgroup2') {
       v2 = folder(paths.get('') ?? '/');
       roots.push(point);
@@ -49,7 +52,10 @@ export function parseOwnCgroups(cgroup: string, mountinfo: string): OwnCgroups {
 /** Null where /proc does not tell. */
 export function ownCgroupsOrNull(): OwnCgroups | null {
   try {
-    return parseOwnCgroups(readFileSync('/proc/self/cgroup', 'utf8'), readFileSync('/proc/self/mountinfo', 'utf8'));
+    return parseOwnCgroups(
+      readFileSync('/proc/self/cgroup', 'utf8'),
+      readFileSync('/proc/self/mountinfo', 'utf8'),
+    );
   } catch {
     return null;
   }

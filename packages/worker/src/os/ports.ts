@@ -46,14 +46,11 @@ function listen(port: number, host: string): Promise<Server | null> {
   });
 }
 
-/** True when the port can be bound now, on all addresses and on loopback. */
+/** True when the port can be bound now on all addresses, which a listener on any one of them prevents. */
 export async function isBindable(port: number): Promise<boolean> {
-  for (const host of ['0.0.0.0', '127.0.0.1']) {
-    const server = await listen(port, host);
-    if (server === null) return false;
-    server.close();
-  }
-  return true;
+  const server = await listen(port, '0.0.0.0');
+  server?.close();
+  return server !== null;
 }
 
 export class PortPool {

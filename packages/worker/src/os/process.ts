@@ -73,6 +73,9 @@ export function childrenOf(pid: number): number[] | null {
   return text === null ? null : text.split(' ').filter(Boolean).map(Number);
 }
 
+/** The arguments, each ended by NUL; null when there is no such process. */
+export const commandLineOf = (pid: number): string | null => readIfThere(`/proc/${pid}/cmdline`);
+
 export interface MarkedProcess extends ProcessStat {
   /** `<instance>.<attempt>` from its environment; null when it carries none, or it may not be read. */
   readonly mark: string | null;

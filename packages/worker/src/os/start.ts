@@ -1,11 +1,10 @@
 /** Starting a shim: the checks before it, and the process itself. */
 import { type ChildProcess, spawn } from 'node:child_process';
-import { accessSync, constants, mkdirSync, statSync, writeFileSync } from 'node:fs';
+import { accessSync, constants, mkdirSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import type { StartOrder } from '@drover/core/wire';
 import { LaunchError } from '../agent/ports.ts';
 import { hasCode } from './atomic.ts';
-import { type AttemptCgroup, entriesOf } from './cgroups.ts';
 import { workFolder } from './folder.ts';
 
 /** The exit status of a shim that found the attempt taken. */
@@ -58,21 +57,12 @@ export function workingDirectory(order: StartOrder, folder: string): string {
   return path;
 }
 
-/** What the shim reads: one `key value` in a line. */
-export function writeSpec(folder: string, cgroup: AttemptCgroup | null, oomScore: number | null): void {
-  const lines = cgroup === null ? [] : entriesOf(cgroup).map((path) => `cgroup ${path}\n`);
-  if (oomScore !== null) lines.push(`oom_score_adj ${oomScore}\n`);
-  writeFileSync(join(folder, 'spec'), lines.join(''), { mode: 0o600 });
-}
-
 /**
  * Starts the shim in a session of its own, with nothing of the worker's but the environment that is given.
  * @throws {LaunchError} when the system refuses the process.
  */
 export async function spawnShim(
-  shimPath: string,
-  folder: string,
-  argv: string[],
+  words: readonly string[],
   env: Record<string, string>,
   cwd: string,
 ): Promise<ChildProcess & { pid: number }> {
@@ -83,7 +73,7 @@ export async function spawnShim(
     );
   let child: ChildProcess;
   try {
-    child = spawn('/bin/sh', [shimPath, folder, ...argv], { detached: true, stdio: 'ignore', env, cwd });
+    child = spawn('/bin/sh', words, { detached: true, stdio: 'ignore', env, cwd });
   } catch (error) {
     throw refused(error);
   }

@@ -33,7 +33,10 @@ describe.each([true, false])('stopping, cgroups used: %s', (useCgroups) => {
         }),
       );
       for (const order of orders) {
-        expect(await bench.end(order)).toMatchObject({ code: signal === 'SIGTERM' ? 143 : 137, reason: null });
+        expect(await bench.end(order)).toMatchObject({
+          code: signal === 'SIGTERM' ? 143 : 137,
+          reason: null,
+        });
       }
     }
   });
@@ -72,7 +75,9 @@ describe.each([true, false])('stopping, cgroups used: %s', (useCgroups) => {
   });
 
   test('many that fork all the time are all killed', async () => {
-    const order = orderFor('for i in 1 2 3 4; do (while :; do sleep 0.01 & wait; done) & done; echo ready; wait');
+    const order = orderFor(
+      'for i in 1 2 3 4; do (while :; do sleep 0.01 & wait; done) & done; echo ready; wait',
+    );
     await bench.launch(machine, order);
     await until('ready', async () => (await textOf(machine, order)) === 'ready\n');
     await machine.signal(order, 'SIGKILL');
@@ -81,6 +86,17 @@ describe.each([true, false])('stopping, cgroups used: %s', (useCgroups) => {
       await machine.signal(order, 'SIGKILL');
       return machine.isEmpty(order);
     });
+  });
+
+  test('a chain in which each forks the next and ends at once is killed', async () => {
+    const order = orderFor(['sh', '-c', 'f() { f & exit; }; echo ready; f']);
+    await bench.launch(machine, order);
+    await until('ready', async () => (await textOf(machine, order)) === 'ready\n');
+    await until('empty', async () => {
+      await machine.signal(order, 'SIGKILL');
+      return machine.isEmpty(order);
+    });
+    await bench.end(order);
   });
 
   test('a shim that is killed leaves an end without a code, and members that can be killed', async () => {

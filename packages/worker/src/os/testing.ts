@@ -1,4 +1,5 @@
 /** What the tests of this folder share: a machine on a folder of its own, orders, and waiting for a level. */
+import { type ChildProcess, spawn } from 'node:child_process';
 import { randomUUID } from 'node:crypto';
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -24,7 +25,11 @@ export class MemoryLogger implements Logger {
 }
 
 /** Waits until `probe` gives something other than null, undefined or false. */
-export async function until<T>(what: string, probe: () => T | Promise<T>, limitMs = 10_000): Promise<NonNullable<T>> {
+export async function until<T>(
+  what: string,
+  probe: () => T | Promise<T>,
+  limitMs = 10_000,
+): Promise<NonNullable<T>> {
   const deadline = performance.now() + limitMs;
   for (;;) {
     const value = await probe();
@@ -112,4 +117,25 @@ export class Bench {
 export async function textOf(machine: OsWorkerMachine, key: AttemptKey): Promise<string> {
   const { available, size } = await machine.logExtent(key);
   return Buffer.from(await machine.readLog(key, available, size - available)).toString();
+}
+
+/** Starts `testing-worker.ts` in a process of its own; resolves with what it said first. */
+export async function spawnWorker(...args: string[]): Promise<{ child: ChildProcess; said: unknown }> {
+  const script = fileURLToPath(new URL('testing-worker.ts', import.meta.url));
+  const child = spawn(process.execPath, ['--import', 'tsx', script, ...args], {
+    stdio: ['ignore', 'pipe', 'inherit'],
+  });
+  let text = '';
+  child.stdout.on('data', (chunk: Buffer) => {
+    text += chunk.toString();
+  });
+  await until('the worker has spoken or died', () => text.endsWith('\n') || child.exitCode !== null, 30_000);
+  return { child, said: text === '' ? undefined : JSON.parse(text) };
+}
+
+/** Kills it as a power cut would, and waits until it is gone. */
+export async function kill9(child: ChildProcess): Promise<void> {
+  const gone = new Promise((resolve) => child.once('exit', resolve));
+  child.kill('SIGKILL');
+  await gone;
 }
