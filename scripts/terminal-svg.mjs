@@ -29,6 +29,7 @@ const text = lines.map(
 writeFileSync(
   join(root, 'docs/terminal.svg'),
   `<svg xmlns="http://www.w3.org/2000/svg" width="820" height="${height}" viewBox="0 0 820 ${height}">
+  <title>The Drover demo in a terminal</title>
   <style>text { font: 13px ui-monospace, Menlo, Consolas, monospace; fill: #d6d6d6 } .step { fill: #ffffff; font-weight: bold } .command { fill: #7fb4ff }</style>
   <rect width="100%" height="100%" rx="8" fill="#15181c"/>
 ${text.join('\n')}

@@ -27,6 +27,7 @@ export async function runSeed(seed: number): Promise<SeedResult> {
   const { clock, random } = herd;
   const accepted = new Map<string, Accepted>();
   const cancelled = new Set<string>();
+  const deleted = new Set<string>();
   const lastSeen = new Map<string, { status: string; attempt: number }>();
   let problem: string | null = null;
   let submitted = 0;
@@ -76,6 +77,17 @@ export async function runSeed(seed: number): Promise<SeedResult> {
     if (!row || isFinal(row.status)) return;
     if (refusable(() => engine.instances.cancel(SIM_ACTOR, id))) cancelled.add(id);
   };
+  const remove = (): void => {
+    const { engine } = herd;
+    const ids = [...accepted.keys()].filter((id) => engine?.state.tables.instances.get(id));
+    if (!engine || ids.length === 0) return;
+    const id = random.pick(ids);
+    // From here on it may be there or gone: an unacknowledged deletion can be lost with the head.
+    if (refusable(() => [engine.instances.delete(SIM_ACTOR, id)])) {
+      accepted.delete(id);
+      deleted.add(id);
+    }
+  };
 
   await herd.startHead();
   for (let i = 0; i < 3; i++) await herd.addWorker(4);
@@ -86,6 +98,7 @@ export async function runSeed(seed: number): Promise<SeedResult> {
       await run(random.int(60));
     }
     if (random.chance(0.4)) cancel();
+    if (random.chance(0.3)) remove();
     const worker = random.pick(herd.workers);
     switch (random.int(6)) {
       case 0:
@@ -123,10 +136,15 @@ export async function runSeed(seed: number): Promise<SeedResult> {
   const { engine } = herd;
   if (!engine) return { ...result(), problem: 'no head at the end' };
   const open = (): string[] => {
-    const rows = [...accepted.keys()].map((id) => engine.state.tables.instances.get(id));
-    return rows.flatMap((row) =>
-      row && isFinal(row.status) && row.released ? [] : [`${row?.id} ${row?.status}`],
-    );
+    const rows = [...accepted.keys(), ...deleted].map((id) => ({
+      id,
+      row: engine.state.tables.instances.get(id),
+    }));
+    return rows.flatMap(({ id, row }) => {
+      if (!row) return deleted.has(id) ? [] : [`${id} lost`];
+      const settled = isFinal(row.status) && row.released && row.log?.archived !== false;
+      return settled ? [] : [`${id} ${row.status}`];
+    });
   };
   const ended = await clock.until(() => {
     check();

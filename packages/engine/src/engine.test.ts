@@ -292,6 +292,113 @@ describe('a head that knows less than its workers', () => {
   });
 });
 
+describe('fences', () => {
+  const fact = (row: InstanceRow, phase: 'RUNNING' | 'RELEASED') => ({
+    instance: row.id,
+    attempt: row.attempt,
+    phase,
+    stopping: false,
+    pid: 1,
+    port: 1,
+    startedAtMs: 1,
+    exit: { code: 0, signal: null, reason: null, atMs: 1, stopped: false },
+    log: { available: 0, size: 0 },
+    inlineLog: null,
+  });
+  const port = { send: () => undefined, close: () => undefined };
+
+  it('let nobody report who has not said hello, or whose link was replaced', async () => {
+    const row = submit({ runMs: 600_000 });
+    await reach('it runs', () => rowOf(row.id).status === 'RUNNING');
+    const stranger = engine().openSession(worker.id, port);
+    stranger.receive({
+      herd: engine().herd,
+      epoch: 1,
+      frames: [{ type: 'report', items: [fact(rowOf(row.id), 'RELEASED')] }],
+    });
+    await pass(100);
+    expect(rowOf(row.id).status).toBe('RUNNING');
+    expect(engine().links.refusedFrames).toBeGreaterThan(0);
+  });
+
+  it('leave alone what another worker runs under the same attempt: this state is the older one', async () => {
+    const row = submit({ runMs: 600_000 });
+    await reach('it runs', () => rowOf(row.id).status === 'RUNNING');
+    const other = await herd.addWorker(4);
+    await reach(
+      'the other is ONLINE',
+      () => engine().state.tables.workers.get(other.id)?.status === 'ONLINE',
+    );
+    const { order } = [...worker.disk.processes.values()][0] as never as { order: never };
+    other.disk.processes.set(`${row.id}/1`, {
+      order,
+      pid: 7,
+      port: 7,
+      startedAtMs: 1,
+      exit: null,
+      stop: null,
+      log: '',
+    });
+    herd.killWorker(other);
+    await pass(500);
+    await herd.startWorker(other);
+    await pass(5_000);
+    expect(other.disk.processes.get(`${row.id}/1`)?.exit).toBeNull();
+    const view = engine().viewWorker(engine().state.tables.workers.get(other.id) as never);
+    expect(view.unknownInstances).toEqual([{ instance: row.id, attempt: 1 }]);
+  });
+
+  it('do not let one broken worker raise the epoch beyond use', async () => {
+    const closed: number[] = [];
+    const session = engine().openSession(worker.id, { ...port, close: (code) => closed.push(code) });
+    const resources = { cpu: 1, memoryMiB: 1, diskMiB: 1, gpus: 0, ports: 1 };
+    const supervision = { shim: 'sh' as const, cgroup: 'none' as const, memoryEnforced: false, notes: [] };
+    const offer = {
+      host: 'h',
+      hostname: 'h',
+      physical: resources,
+      schedulable: resources,
+      gpus: [],
+      supervision,
+      version: 'x',
+    };
+    herd.killWorker(worker);
+    await pass(1_000);
+    session.receive({
+      herd: engine().herd,
+      epoch: Number.MAX_SAFE_INTEGER,
+      frames: [
+        { type: 'hello', protocol: 1, session: herd.random.uuid(), bootId: 'b', offer, digest: 0, wallMs: 0 },
+      ],
+    });
+    await pass(100);
+    expect(closed).toEqual([4400]);
+    expect(engine().state.epoch).toBe(1);
+  });
+});
+
+describe('a deletion that the worker could not be told of', () => {
+  it('is told when the worker is back, and the record does not stay as unknown', async () => {
+    const row = submit({ runMs: 100 });
+    await reach('it runs', () => rowOf(row.id).status === 'RUNNING');
+    herd.setCut(worker, true);
+    await reach('UNKNOWN', () => rowOf(row.id).status === 'UNKNOWN');
+    engine().instances.forget(SIM_ACTOR, row.id);
+    expect(engine().instances.delete(SIM_ACTOR, row.id)).toBe(true);
+    await settle(engine().state.durable());
+    herd.killHead();
+    await herd.startHead();
+    expect(worker.disk.processes.size).toBe(1);
+    herd.setCut(worker, false);
+    await reach('the record has gone', () => worker.disk.processes.size === 0);
+    const view = engine().viewWorker(engine().state.tables.workers.get(worker.id) as never);
+    expect(view.unknownInstances).toEqual([]);
+    herd.killWorker(worker);
+    await herd.startWorker(worker);
+    await reach('the stone has gone too', () => engine().state.tables.tombstones.size === 0);
+  });
+});
+
 describe('what waits', () => {
   it('says why, for one and in a list of thousands', async () => {
     const giant = submit({ resources: { cpu: 100 } });

@@ -3,6 +3,7 @@ import { type InstanceStatus, isFinal, isoStamp } from '@drover/core';
 import type { Explanation, HeadView, InstanceView, Reason, WorkerView } from '@drover/core/wire';
 import { type Actor, DEFAULT_PROJECT, SYSTEM } from './actor.ts';
 import { EVENTS_REMEMBERED, EventService } from './events/service.ts';
+import { startDepartures } from './instances/departure.ts';
 import { dispatchController } from './instances/dispatch.ts';
 import { InstancesByWorker } from './instances/index-by-worker.ts';
 import { applyPlacements } from './instances/place.ts';
@@ -112,7 +113,8 @@ export class Engine {
       },
     };
     startLiveness(state, ports.clock, ports.log, this.links, byWorker, timing);
-    startEviction(state, ports);
+    startEviction(state, ports, this.links);
+    startDepartures(state, ports, this.links);
     reconciler.start();
   }
 
@@ -229,7 +231,7 @@ export class Engine {
       herd: this.herd,
       epoch: this.state.epoch,
       version: this.#version,
-      rev: this.state.rev,
+      rev: this.state.durableRev,
       startedAt: isoStamp(this.#startedMs),
       store: { kind: this.#ports.store.kind, status: message === null ? 'ok' : 'stalled', message },
       refusedFrames: this.links.refusedFrames,
@@ -238,7 +240,7 @@ export class Engine {
 
   /** Every instance of the project, or those of one status, that can be deleted: ids. */
   async idsOf(actor: Actor, status: InstanceStatus | undefined): Promise<string[]> {
-    const ids: string[] = [];
+    const rows: InstanceRow[] = [];
     let cursor: string | undefined;
     do {
       const page = await this.reads.list(actor, {
@@ -246,25 +248,27 @@ export class Engine {
         ...(status && { status }),
         ...(cursor && { cursor }),
       });
-      for (const row of page.rows) {
-        ids.push(row.id);
-        if (!this.state.tables.instances.get(row.id)) this.state.admit('instances', row);
-      }
+      rows.push(...page.rows);
       cursor = page.nextCursor ?? undefined;
     } while (cursor !== undefined);
-    return ids;
+    // All at once: nothing is evicted again between here and what is done with them.
+    for (const row of rows) this.state.admit('instances', row);
+    return rows.map((row) => row.id);
   }
 }
 
-/** The live ones, and those that ended with something still to do. */
+/** The live ones, the newest that have ended, and those that still hold something. */
 async function loadInstances(ports: Ports) {
   const live = await ports.store.load('instances', NOT_FINAL);
-  const recent = await ports.store.page({
-    collection: 'instances',
-    statuses: ['COMPLETED', 'FAILED', 'CANCELLED'],
-    limit: 20_000,
-  });
-  return [...recent.reverse(), ...live].sort((a, b) => a.seq - b.seq);
+  const final = ['COMPLETED', 'FAILED', 'CANCELLED'];
+  const recent = await ports.store.page({ collection: 'instances', statuses: final, limit: 20_000 });
+  const rows = new Map([...recent, ...live].map((row) => [row.id, row]));
+  for (const reservation of await ports.store.load('reservations')) {
+    const id = reservation.owner?.replace(/^instances\//, '') ?? '';
+    const row = rows.has(id) ? null : await ports.store.get('instances', id);
+    if (row) rows.set(id, row);
+  }
+  return [...rows.values()].sort((a, b) => a.seq - b.seq);
 }
 
 /** The newest events, oldest first. */

@@ -38,6 +38,7 @@ export type CollectionName =
   | 'identities'
   | 'foreign'
   | 'idempotency'
+  | 'tombstones'
   | 'events';
 
 /** A row as the store keeps it. `body` is JSON text; the other fields are columns. */

@@ -12,7 +12,7 @@ import {
   type Logger,
   type WorkerSession,
 } from '@drover/engine';
-import { Agent, type LinkPort, type Memory } from '@drover/worker/agent';
+import { Agent, type LinkPort, type LogStream, type Memory } from '@drover/worker/agent';
 import { FakeDisk, FakeMachine } from './fake-machine.ts';
 import { MemoryBlobs } from './memory-blobs.ts';
 import { MemoryStore } from './memory-store.ts';
@@ -152,7 +152,7 @@ export class SimHerd {
         remember: async (memory) => {
           worker.memory = memory;
         },
-        dialLog: async () => undefined,
+        dialLog: (stream) => this.#dialLog(worker, stream),
       },
       {
         session: this.random.uuid(),
@@ -184,6 +184,19 @@ export class SimHerd {
   setCut(worker: SimWorker, cut: boolean): void {
     worker.cut = cut;
     if (cut) this.#breakLink(worker);
+  }
+
+  /** A bulk stream: arrives whole after a while, unless the head or the network is gone by then. */
+  #dialLog(worker: SimWorker, stream: LogStream): Promise<void> {
+    return new Promise((resolve, reject) => {
+      this.clock.after(this.#delayMs(), () => {
+        const { ticket, offset, available, size, bytes } = stream;
+        const lost = worker.cut || worker.life.dead || this.#headLife.dead;
+        const arrival = { offset, available, size, bytes, cancel: () => undefined };
+        if (!lost && this.engine?.streams.arrive(worker.id, ticket, arrival)) resolve();
+        else reject(new Error('nobody is there'));
+      });
+    });
   }
 
   #delayMs(): number {
@@ -226,7 +239,9 @@ export class SimHerd {
         if (!link.open || life.dead) return false;
         inOrder(() => {
           const deliver = (): void => {
-            if (link.open && !headLife.dead) link.session.receive(structuredClone(message));
+            if (!link.open || headLife.dead) return;
+            const fail = (error: unknown): void => void this.errors.push(String(error));
+            link.session.receive(structuredClone(message))?.catch(fail);
           };
           if (headLife.frozen) headLife.frozen.push(deliver);
           else deliver();

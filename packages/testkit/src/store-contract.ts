@@ -80,6 +80,7 @@ export function storeContract(name: string, make: () => Promise<StoreUnderTest>)
         'joinTokens',
         'identities',
         'foreign',
+        'tombstones',
         'idempotency',
         'events',
       ];

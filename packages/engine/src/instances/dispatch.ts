@@ -9,11 +9,7 @@ import type { Links } from '../workers/links.ts';
 export function dispatchController(state: State, links: Links): Controller {
   return {
     name: 'dispatch',
-    watches(change) {
-      if (change.collection !== 'instances') return [];
-      if (!change.after) letGo(links, change.before as InstanceRow);
-      return [change.id];
-    },
+    watches: (change) => (change.collection === 'instances' && change.after ? [change.id] : []),
     *all() {
       for (const row of state.tables.instances.all()) yield row.id;
     },
@@ -22,32 +18,20 @@ export function dispatchController(state: State, links: Links): Controller {
       const link = row?.workerId ? links.get(row.workerId) : undefined;
       if (!row || !link?.settled || row.attempt === 0) return undefined;
       const ref = { instance: row.id, attempt: row.attempt };
-      const tag = `${row.id}/${row.attempt}`;
       if (isFinal(row.status)) {
-        if (row.released && row.log?.archived) links.tell(link, `forget/${tag}`, { type: 'forget', ...ref });
+        if (row.released && row.log?.archived) links.forget(link, row.id, row.attempt);
       } else if (row.cancel) {
-        links.tell(link, `stop/${tag}/${row.cancel.graceMs}`, {
+        links.tell(link, {
           type: 'stop',
           ...ref,
           graceMs: row.cancel.graceMs,
         });
       } else if (row.status === 'ASSIGNED') {
-        links.tell(link, `start/${tag}`, { type: 'start', order: orderOf(row) });
+        links.tell(link, { type: 'start', order: orderOf(row) });
       }
       return undefined;
     },
   };
-}
-
-/** The record of a deleted instance is of no more use to its worker. */
-function letGo(links: Links, row: InstanceRow): void {
-  const link = row.workerId === null ? undefined : links.get(row.workerId);
-  if (!link || row.attempt === 0) return;
-  links.tell(link, `forget/${row.id}/${row.attempt}`, {
-    type: 'forget',
-    instance: row.id,
-    attempt: row.attempt,
-  });
 }
 
 function orderOf(row: InstanceRow): StartOrder {

@@ -6,6 +6,7 @@ import { isFinal } from '@drover/core';
 import type { AttemptFact, ExitFact } from '@drover/core/wire';
 import type { InstanceRow } from '../state/rows.ts';
 import type { Transaction } from '../state/transaction.ts';
+import { isBuried } from './departure.ts';
 import { moveInstance, releaseReservation } from './move.ts';
 
 /**
@@ -22,8 +23,11 @@ export function observeFact(
   nowMs: number,
 ): Verdict {
   const row = tx.get('instances', fact.instance);
-  if (!row || fact.attempt > row.attempt) return 'unknown';
-  if (fact.attempt < row.attempt || row.workerId !== workerId) return 'stale';
+  if (!row) return isBuried(tx, fact.instance, fact.attempt) ? 'stale' : 'unknown';
+  if (fact.attempt > row.attempt) return 'unknown';
+  // Another worker has this very attempt: this state is an older copy, and what it placed since was placed in ignorance.
+  if (fact.attempt === row.attempt && row.workerId !== workerId) return 'unknown';
+  if (fact.attempt < row.attempt) return 'stale';
   if (isFinal(row.status)) {
     if (fact.phase === 'RELEASED') settle(tx, row, fact, archived);
     return row.released && fact.phase !== 'RELEASED' ? 'stale' : 'known';

@@ -94,12 +94,13 @@ export class InstanceReads {
     id: string,
     wanted: WaitFor,
     timeoutMs: number,
-    signal?: { readonly aborted: boolean; onAbort(fn: () => void): void },
+    signal?: { readonly aborted: boolean; onAbort(fn: () => void): unknown },
   ): Promise<InstanceRow> {
     const met = (row: InstanceRow): boolean =>
       isFinal(row.status) || (wanted === 'running' && row.status === 'RUNNING');
     let latest: InstanceRow | null | undefined;
     let wake: (() => void) | undefined;
+    let unsubscribe: unknown;
     const watchers = this.#watchers.get(id) ?? new Set();
     const tell = (row: InstanceRow | undefined): void => {
       latest = row ?? null;
@@ -109,7 +110,7 @@ export class InstanceReads {
     this.#watchers.set(id, watchers);
     try {
       const now = await this.find(id);
-      latest ??= now;
+      if (latest === undefined) latest = now;
       if (latest && !met(latest) && timeoutMs > 0 && !signal?.aborted) {
         await new Promise<void>((resolve) => {
           const timer = this.#ports.clock.after(timeoutMs, resolve);
@@ -117,10 +118,11 @@ export class InstanceReads {
             timer.cancel();
             resolve();
           };
-          signal?.onAbort(wake);
+          unsubscribe = signal?.onAbort(wake);
         });
       }
     } finally {
+      if (typeof unsubscribe === 'function') unsubscribe();
       watchers.delete(tell);
       if (watchers.size === 0 && this.#watchers.get(id) === watchers) this.#watchers.delete(id);
     }

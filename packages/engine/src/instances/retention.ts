@@ -5,6 +5,8 @@ import type { Ports } from '../ports.ts';
 import type { Controller } from '../reconcile/reconciler.ts';
 import type { InstanceRow } from '../state/rows.ts';
 import type { State } from '../state/state.ts';
+import type { Links } from '../workers/links.ts';
+import { sweepTombstones } from './departure.ts';
 import { removeRow } from './service.ts';
 
 const KEEP_MS = 3_600_000;
@@ -13,14 +15,13 @@ const SWEEP_MS = 30_000;
 const IDEMPOTENCY_MS = 86_400_000;
 const IDEMPOTENCY_ROWS = 100_000;
 
-/** A record that is to go, goes when nothing of it is left on its worker. Its log goes with it. */
+/** A record that is to go, goes when nothing of it is left on its worker. */
 export function cleanupController(state: State, ports: Ports): Controller {
   return {
     name: 'cleanup',
     watches: (change) => {
       if (change.collection !== 'instances') return [];
       const row = change.after as InstanceRow | undefined;
-      if (!row) deleteLogs(ports, change.before as InstanceRow | undefined);
       return row?.deleting ? [change.id] : [];
     },
     *all() {
@@ -29,26 +30,14 @@ export function cleanupController(state: State, ports: Ports): Controller {
     reconcile(id) {
       const row = state.tables.instances.get(id);
       if (row?.deleting && isFinal(row.status) && row.released)
-        state.transact(SYSTEM, (tx) => removeRow(tx, row));
+        state.transact(SYSTEM, (tx) => removeRow(tx, row, ports.clock.wallMs()));
       return undefined;
     },
   };
 }
 
-function deleteLogs(ports: Ports, row: InstanceRow | undefined): void {
-  for (let attempt = 1; attempt <= (row?.attempt ?? 0); attempt++) {
-    const key = logKey(row?.id ?? '', attempt);
-    ports.blobs
-      .delete(key)
-      .catch((err: unknown) => ports.log.warn({ key, err }, 'could not delete an archived log'));
-  }
-}
-
-/** Where the log of an attempt is archived. */
-export const logKey = (instance: string, attempt: number): string => `log/${instance}/${attempt}`;
-
 /** Lets go of what the store keeps anyway. Starts its own timer. */
-export function startEviction(state: State, ports: Ports): void {
+export function startEviction(state: State, ports: Ports, links: Links): void {
   const sweep = (): void => {
     const now = ports.clock.wallMs();
     const ended: InstanceRow[] = [];
@@ -62,6 +51,7 @@ export function startEviction(state: State, ports: Ports): void {
       });
     });
     sweepIdempotency(state, now);
+    sweepTombstones(state, ports, links);
     ports.clock.after(SWEEP_MS, sweep);
   };
   ports.clock.after(SWEEP_MS, sweep);

@@ -7,6 +7,7 @@ import type { Ports } from '../ports.ts';
 import type { InstanceRow, InstanceSpec } from '../state/rows.ts';
 import type { State } from '../state/state.ts';
 import type { Transaction } from '../state/transaction.ts';
+import { bury } from './departure.ts';
 import { Idempotency } from './idempotency.ts';
 import { moveInstance, releaseReservation } from './move.ts';
 import { putReservation, specOf } from './spec.ts';
@@ -181,7 +182,7 @@ export class InstanceService {
     const now = this.#ports.clock.wallMs();
     const ended = isFinal(row.status) ? row : this.#cancelIn(tx, actor, row);
     if (isFinal(ended.status) && ended.released) {
-      removeRow(tx, ended);
+      removeRow(tx, ended, now);
       return true;
     }
     tx.put('instances', { ...ended, deleting: ended.deleting ?? { atMs: now, by: actor.name } });
@@ -190,8 +191,9 @@ export class InstanceService {
 }
 
 /** Removes a final, released record. */
-export function removeRow(tx: Transaction, row: InstanceRow): void {
+export function removeRow(tx: Transaction, row: InstanceRow, nowMs: number): void {
   tx.delete('instances', row.id);
+  bury(tx, row, nowMs);
   tx.event({
     noun: 'instances',
     subject: row.id,

@@ -5,10 +5,10 @@
 import { DroverError, isFinal } from '@drover/core';
 import type { Actor } from '../actor.ts';
 import type { InstanceReads } from '../instances/reads.ts';
-import { logKey } from '../instances/retention.ts';
 import type { Ports } from '../ports.ts';
 import type { InstanceRow } from '../state/rows.ts';
 import type { Links } from '../workers/links.ts';
+import { logKey } from './key.ts';
 import type { Arrival, Streams } from './streams.ts';
 
 export interface LogRequest {
@@ -18,7 +18,12 @@ export interface LogRequest {
   readonly follow: boolean;
   readonly attempt?: number | undefined;
   /** When the reader goes away. */
-  readonly abort: { readonly aborted: boolean; onAbort(fn: () => void): void };
+  readonly abort: { readonly aborted: boolean; onAbort(fn: () => void): unknown };
+}
+
+/** What is being read at present. */
+interface Reader {
+  arrival: Arrival | null;
 }
 
 /** How long a follower waits before it looks again for a worker that is away. */
@@ -55,7 +60,11 @@ export class LogService {
     }
     const offset = await this.#offsetOf(row, attempt, request);
     const arrival = await this.#open(row, attempt, offset, request);
-    return { ...arrival, bytes: this.#whole(row.id, attempt, arrival, request) };
+    const reader: Reader = { arrival };
+    // Before anybody reads: the reader may be gone already.
+    request.abort.onAbort(() => reader.arrival?.cancel());
+    if (request.abort.aborted) arrival.cancel();
+    return { ...arrival, bytes: this.#whole(row.id, attempt, reader, arrival, request) };
   }
 
   /** Negative: from the end. No byte from the end is the end itself, which only a look at the log tells. */
@@ -117,14 +126,19 @@ export class LogService {
    * All that was promised: a stream that ends before it (its worker was killed, or had given the log away to the
    * archive meanwhile) is taken up at its offset, wherever the log is by then.
    */
-  async *#whole(id: string, attempt: number, first: Arrival, request: LogRequest): AsyncIterable<Uint8Array> {
+  async *#whole(
+    id: string,
+    attempt: number,
+    reader: Reader,
+    first: Arrival,
+    request: LogRequest,
+  ): AsyncIterable<Uint8Array> {
     const { abort, follow } = request;
     const limitAt = first.offset + (request.limit ?? Number.MAX_SAFE_INTEGER);
     const end = follow ? limitAt : Math.min(limitAt, first.size);
-    let arrival: Arrival | null = first;
     let at = first.offset;
-    abort.onAbort(() => arrival?.cancel());
     for (let patience = PATIENCE; !abort.aborted; ) {
+      const { arrival } = reader;
       if (arrival) {
         const before = at;
         at = Math.max(at, arrival.offset);
@@ -144,9 +158,9 @@ export class LogService {
       }
       if (at >= end || (follow && (await this.#isComplete(id, attempt, at)))) return;
       if (patience-- === 0 && !follow) throw new DroverError('LOG_UNAVAILABLE', { ref: id, worker: '?' });
-      arrival = await this.#reopen(id, attempt, at, { limit: end - at, follow });
+      reader.arrival = await this.#reopen(id, attempt, at, { limit: end - at, follow });
     }
-    arrival?.cancel();
+    reader.arrival?.cancel();
   }
 
   /** Nothing will be written any more, and all that was is told. */

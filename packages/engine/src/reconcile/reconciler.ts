@@ -59,8 +59,8 @@ export class Reconciler {
     for (const [controller, queue] of this.#queues) {
       for (const key of queue) {
         if (budget-- <= 0) {
-          this.#clock.after(0, () => this.#state.wake());
-          return this.#state.rev !== revBefore;
+          this.#state.wakeLater();
+          return false;
         }
         queue.delete(key);
         this.#reconcile(controller, key);

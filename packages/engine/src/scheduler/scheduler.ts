@@ -25,7 +25,9 @@ export class Scheduler {
       if (!this.ledger.dirty) return false;
       const placements = runPass(this.ledger, PASS_BUDGET);
       if (placements.length > 0) apply(placements);
-      return placements.length > 0;
+      // The budget is spent: the rest in a later turn.
+      if (this.ledger.dirty) state.wakeLater();
+      return placements.length > 0 && !this.ledger.dirty;
     });
   }
 

@@ -108,6 +108,11 @@ export interface IdempotencyRow extends RowBase {
   readonly createdMs: number;
 }
 
+/** A deleted record that its worker may still hold. The id is `instance/attempt`, the owner the worker. */
+export interface TombstoneRow extends RowBase {
+  readonly createdMs: number;
+}
+
 export interface MetaRow extends RowBase {
   readonly value: string;
 }
@@ -133,6 +138,7 @@ export interface Collections {
   identities: IdentityRow;
   joinTokens: JoinTokenRow;
   idempotency: IdempotencyRow;
+  tombstones: TombstoneRow;
 }
 export type Collection = keyof Collections;
 
@@ -144,4 +150,5 @@ export const COLLECTIONS: readonly Collection[] = [
   'identities',
   'joinTokens',
   'idempotency',
+  'tombstones',
 ];

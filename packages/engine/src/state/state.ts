@@ -29,6 +29,8 @@ export interface Published {
   readonly events: readonly EventRow[];
 }
 
+/** How often the deciders may answer each other in one turn. */
+const MOST_ROUNDS = 10;
 /** A reply does not wait longer than this for a store that refuses. */
 const DURABLE_WAIT_MS = 5_000;
 /** A row cannot come back from a store that was asked before its deletion, for so many of the newest deletions. */
@@ -79,8 +81,14 @@ export class State {
     });
   }
 
+  /** The newest revision, which may not be stored yet: for waiting, never for telling. */
   get rev(): number {
     return this.#rev;
+  }
+
+  /** The newest revision that no crash can take back. */
+  get durableRev(): number {
+    return this.#durableRev;
   }
 
   get epoch(): number {
@@ -189,7 +197,10 @@ export class State {
     this.#observers.push(observer);
   }
 
-  /** Runs before each seal, again and again until none of them has decided anything. Returns whether it did. */
+  /**
+   * Runs before each seal, again until none of them has decided anything. Returns whether it did and the others should
+   * look; one that has spent its budget returns false and asks for a later turn.
+   */
   onSeal(decider: () => boolean): void {
     this.#deciders.push(decider);
   }
@@ -199,6 +210,11 @@ export class State {
     this.#scheduleSeal();
   }
 
+  /** Seals in a later turn: what is left over when a turn's budget is spent. Input that has arrived goes first. */
+  wakeLater(): void {
+    this.#clock.after(0, () => this.#scheduleSeal());
+  }
+
   #scheduleSeal(): void {
     if (this.#sealing) return;
     this.#sealing = true;
@@ -206,11 +222,12 @@ export class State {
   }
 
   #seal(): void {
-    for (let round = 0; round < 100; round++) {
-      let decided = false;
+    let decided = true;
+    for (let round = 0; decided && round < MOST_ROUNDS; round++) {
+      decided = false;
       for (const decide of this.#deciders) decided = decide() || decided;
-      if (!decided) break;
     }
+    if (decided) this.wakeLater();
     this.#sealing = false;
     if (this.#turn.size === 0 && this.#turnEvents.length === 0) return;
     const changes: StoreChange[] = [];
@@ -271,23 +288,20 @@ export class State {
   durable(rev: number = this.#rev): Promise<void> {
     if (rev <= this.#durableRev) return Promise.resolve();
     return new Promise((resolve, reject) => {
-      const timer = this.#clock.after(DURABLE_WAIT_MS, () => {
-        const why = this.#committer.stalled ?? 'it is too slow';
-        reject(
-          new DroverError(
-            'STORE_FULL',
-            { rule: why },
-            { message: `the head cannot confirm its state (${why}); the call may still take effect` },
-          ),
-        );
-      });
-      this.#waiters.push({
+      const waiter: Waiter = {
         rev,
         done: () => {
           timer.cancel();
           resolve();
         },
+      };
+      const timer = this.#clock.after(DURABLE_WAIT_MS, () => {
+        this.#waiters = this.#waiters.filter((each) => each !== waiter);
+        const why = this.#committer.stalled ?? 'it is too slow';
+        const message = `the head cannot confirm its state (${why}); the call may still take effect`;
+        reject(new DroverError('STORE_FULL', { rule: why }, { message }));
       });
+      this.#waiters.push(waiter);
     });
   }
 }

@@ -2,7 +2,7 @@
 import { hash53, isFinal } from '@drover/core';
 import { type AttemptFact, digestLine } from '@drover/core/wire';
 import type { InstancesByWorker } from '../instances/index-by-worker.ts';
-import { logKey } from '../instances/retention.ts';
+import { logKey } from '../logs/key.ts';
 import type { Ports } from '../ports.ts';
 import { decodeRow } from '../state/codec.ts';
 import type { InstanceRow } from '../state/rows.ts';

@@ -13,10 +13,12 @@ export interface Link {
   readonly port: LinkPort;
   heardMs: number;
   clockSkewMs: number;
-  /** Orders given on this link, as `verb/instance/attempt`: a new link is told everything anew. */
-  readonly told: Set<string>;
+  /** Orders given on this link, by `instance/attempt`: a new link is told everything anew. */
+  readonly told: Map<string, Set<string>>;
   /** False until the worker's inventory is known (sent, or proved equal by its digest). */
   settled: boolean;
+  /** Since when, by the monotonic clock. */
+  settledMs: number | null;
 }
 
 /** An attempt on a worker that this head does not know: kept and shown, never killed. */
@@ -45,7 +47,16 @@ export class Links {
 
   open(workerId: string, session: string, port: LinkPort, clockSkewMs: number): Link {
     const heardMs = this.#clock.monoMs();
-    const link: Link = { workerId, session, port, heardMs, clockSkewMs, told: new Set(), settled: false };
+    const link: Link = {
+      workerId,
+      session,
+      port,
+      heardMs,
+      clockSkewMs,
+      told: new Map(),
+      settled: false,
+      settledMs: null,
+    };
     this.#links.set(workerId, link);
     this.heardMs.set(workerId, heardMs);
     return link;
@@ -69,10 +80,19 @@ export class Links {
     });
   }
 
+  /** The end and the log are durable here: the worker may let go. Said again it does no harm, so it is not remembered. */
+  forget(link: Link, instance: string, attempt: number): void {
+    link.told.delete(`${instance}/${attempt}`);
+    this.send(link, { type: 'forget', instance, attempt });
+  }
+
   /** Gives an order once per link. */
-  tell(link: Link, order: string, frame: HeadFrame): void {
-    if (link.told.has(order)) return;
-    link.told.add(order);
+  tell(link: Link, frame: Extract<HeadFrame, { type: 'start' | 'stop' }>): void {
+    const { instance, attempt } = frame.type === 'start' ? frame.order : frame;
+    const order = frame.type === 'start' ? 'start' : `stop within ${frame.graceMs}`;
+    const told = link.told.get(`${instance}/${attempt}`) ?? new Set<string>();
+    if (told.has(order)) return;
+    link.told.set(`${instance}/${attempt}`, told.add(order));
     this.send(link, frame);
   }
 }

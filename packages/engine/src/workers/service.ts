@@ -107,15 +107,20 @@ export class WorkerService {
       row = matches[0];
     }
     if (!row || row.project !== actor.project) throw new DroverError('WORKER_NOT_FOUND', { ref });
-    await this.#state.durable(row.rev);
+    await this.#settled();
     return row;
+  }
+
+  /** A worker's view shows what is held on it too: all of it must be durable, unless the store refuses at present. */
+  async #settled(): Promise<void> {
+    await this.#state.durableUnlessStalled(this.#state.rev);
   }
 
   async list(actor: Actor, status?: WorkerStatus): Promise<WorkerRow[]> {
     const rows = [...this.#state.tables.workers.all()].filter(
       (row) => row.project === actor.project && (!status || row.status === status),
     );
-    await this.#state.durable(Math.max(0, ...rows.map((row) => row.rev)));
+    await this.#settled();
     return rows.sort((a, b) => a.seq - b.seq);
   }
 
@@ -127,7 +132,7 @@ export class WorkerService {
       if (!row) throw new DroverError('WORKER_NOT_FOUND', { ref: id });
       const leftMs = deadline - this.#ports.clock.monoMs();
       if (row.status === status || leftMs <= 0) {
-        await this.#state.durable(row.rev);
+        await this.#settled();
         return row;
       }
       await new Promise<void>((resolve) => {
@@ -188,6 +193,7 @@ export class WorkerService {
     }
     const identity = tx.get('identities', row.id);
     if (identity) this.#byDigest.delete(identity.digest);
+    for (const stone of tx.ownedBy('tombstones', `workers/${row.id}`)) tx.delete('tombstones', stone.id);
     tx.delete('identities', row.id);
     tx.delete('workers', row.id);
     tx.event({

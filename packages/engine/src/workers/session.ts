@@ -14,6 +14,7 @@ import {
   type WorkerMessage,
 } from '@drover/core/wire';
 import { workerActor } from '../actor.ts';
+import { clearTombstones } from '../instances/departure.ts';
 import type { InstancesByWorker } from '../instances/index-by-worker.ts';
 import { observeAbsence, observeFact } from '../instances/observe.ts';
 import type { LinkPort, Ports } from '../ports.ts';
@@ -22,6 +23,9 @@ import type { State } from '../state/state.ts';
 import { expectedDigest, recall, storeInlineLogs } from './incoming.ts';
 import type { Link, Links } from './links.ts';
 import { moveWorker } from './move.ts';
+
+/** A worker that speaks of a far later epoch than ours is broken, not ahead. */
+const MOST_EPOCH_JUMP = 1_000_000;
 
 export interface SessionContext {
   readonly state: State;
@@ -50,24 +54,38 @@ export class WorkerSession {
     this.#port = port;
   }
 
-  /** A checked message. They take effect in the order of their arrival. */
-  receive(message: WorkerMessage): void {
+  /**
+   * A checked message. They take effect in the order of their arrival.
+   * @returns when it has been taken in, if that takes a while: who reads the socket may wait with the next one
+   */
+  receive(message: WorkerMessage): Promise<void> | undefined {
     const { links, ports, herd } = this.#context;
-    if (this.#link) {
-      this.#link.heardMs = ports.clock.monoMs();
-      links.heardMs.set(this.#workerId, this.#link.heardMs);
-    }
     if (message.herd !== null && message.herd !== herd) {
       links.refusedFrames += message.frames.length;
       this.#port.close(LINK_CLOSE.protocol, 'this worker belongs to another herd');
       return;
     }
-    for (const frame of message.frames) {
-      if (frame.type === 'ping') this.#pong(frame.sentMs);
-      else if (frame.type === 'report' && this.#backlog === 0 && this.#isLight(frame.items))
-        this.#report(frame.items, new Set());
-      else this.#inOrder(() => this.#heavy(frame, message.epoch));
+    if (this.#isCurrent() && this.#link) {
+      this.#link.heardMs = ports.clock.monoMs();
+      links.heardMs.set(this.#workerId, this.#link.heardMs);
     }
+    for (const frame of message.frames) this.#take(frame, message);
+    return this.#backlog > 0 ? this.#chain : undefined;
+  }
+
+  /** Only the present link of the worker is listened to: not one that never said hello, was refused, or was replaced. */
+  #isCurrent(): boolean {
+    return this.#link !== null && this.#context.links.get(this.#workerId) === this.#link;
+  }
+
+  #take(frame: WorkerFrame, message: WorkerMessage): void {
+    const inTurn = this.#backlog === 0;
+    if (frame.type === 'hello') this.#inOrder(() => this.#hello(frame, message));
+    else if (inTurn && !this.#isCurrent()) this.#context.links.refusedFrames += 1;
+    else if (frame.type === 'ping') this.#pong(frame.sentMs);
+    else if (frame.type === 'report' && inTurn && this.#isLight(frame.items))
+      this.#report(frame.items, new Set());
+    else this.#inOrder(() => this.#heavy(frame));
   }
 
   closed(): void {
@@ -110,18 +128,21 @@ export class WorkerSession {
       });
   }
 
-  async #heavy(frame: WorkerFrame, epoch: number): Promise<void> {
-    if (frame.type === 'hello') return this.#hello(frame, epoch);
+  async #heavy(frame: WorkerFrame): Promise<void> {
+    if (!this.#isCurrent()) {
+      this.#context.links.refusedFrames += 1;
+      return;
+    }
     if (frame.type === 'inventory' || frame.type === 'report') {
       await recall(this.#context, frame.items);
       const archived = await storeInlineLogs(this.#context, this.#workerId, frame.items);
-      if (!this.#link || this.#context.links.get(this.#workerId) !== this.#link) return;
+      if (!this.#isCurrent()) return;
       this.#report(frame.items, archived);
-      if (frame.type === 'inventory') this.#settle(new Set(frame.items.map((item) => item.instance)));
+      if (frame.type === 'inventory') this.#settle(new Set(frame.items.map(attemptTag)));
     }
   }
 
-  #hello(frame: Extract<WorkerFrame, { type: 'hello' }>, epoch: number): void {
+  #hello(frame: Extract<WorkerFrame, { type: 'hello' }>, message: WorkerMessage): void {
     const { state, ports, links, timing } = this.#context;
     if (frame.protocol !== LINK_PROTOCOL) {
       this.#port.close(
@@ -150,7 +171,11 @@ export class WorkerSession {
       links.close(present);
       present.port.close(LINK_CLOSE.stopping, 'replaced by a newer connection');
     }
-    this.#context.outrun(epoch);
+    if (message.herd !== null && message.epoch > state.epoch + MOST_EPOCH_JUMP) {
+      this.#port.close(LINK_CLOSE.protocol, 'no head of this herd can have had such an epoch');
+      return;
+    }
+    if (message.herd !== null) this.#context.outrun(message.epoch);
     const now = ports.clock.wallMs();
     const known = state.transact(workerActor(this.#workerId), (tx) => {
       const row = tx.get('workers', this.#workerId);
@@ -180,12 +205,13 @@ export class WorkerSession {
     const link = this.#link;
     if (!link) return;
     const mine = [...byWorker.of(this.#workerId)];
-    if (present) {
-      const now = ports.clock.wallMs();
-      state.transact(workerActor(this.#workerId), (tx) => {
+    const now = ports.clock.wallMs();
+    state.transact(workerActor(this.#workerId), (tx) => {
+      clearTombstones(tx, this.#workerId, present);
+      if (present) {
         for (const id of mine) {
           const row = tx.get('instances', id);
-          if (!row || present.has(id)) continue;
+          if (!row || present.has(attemptTag({ instance: id, attempt: row.attempt }))) continue;
           if (row.status === 'RUNNING' || (row.status === 'UNKNOWN' && row.startedMs !== null))
             observeAbsence(tx, row, now);
           else if (row.status === 'UNKNOWN') observeFact(tx, this.#workerId, absentFact(row), false, now);
@@ -194,9 +220,10 @@ export class WorkerSession {
           else if (isFinal(row.status) && row.log?.archived === false)
             tx.put('instances', { ...row, log: null });
         }
-      });
-    }
+      }
+    });
     link.settled = true;
+    link.settledMs = ports.clock.monoMs();
     this.#context.poke(mine);
   }
 
@@ -245,6 +272,8 @@ export class WorkerSession {
     if (this.#link) this.#context.links.send(this.#link, ...frames);
   }
 }
+
+const attemptTag = (ref: { instance: string; attempt: number }): string => `${ref.instance}/${ref.attempt}`;
 
 /** What is said of an attempt of which the worker has no trace and that never ran. */
 const absentFact = (row: InstanceRow): AttemptFact => ({

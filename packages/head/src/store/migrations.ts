@@ -36,6 +36,7 @@ const FIRST_TABLES = [
   'join_tokens',
   'identities',
   'foreign_ids',
+  'tombstones',
   'idempotency',
   'events',
 ];

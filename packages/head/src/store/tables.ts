@@ -11,6 +11,7 @@ export const TABLES: Readonly<Record<CollectionName, string>> = {
   identities: 'identities',
   foreign: 'foreign_ids',
   idempotency: 'idempotency',
+  tombstones: 'tombstones',
   events: 'events',
 };
 
