@@ -1,7 +1,7 @@
 /** Our nouns in PyLet's words. */
 import { isFinal, isoStamp } from '@drover/core';
 import type { InstanceView, WorkerView } from '@drover/core/wire';
-import type { InstanceRow } from '@drover/engine';
+import { hostPort, type InstanceRow } from '@drover/engine';
 import { SHORT_ID } from './find.ts';
 
 /** UTC without zone or fraction: "2026-11-21 10:00:00". */
@@ -39,7 +39,7 @@ export function exitCodeOf(row: InstanceRow): number | null {
 /** The endpoint stays after the end, as PyLet's does. */
 export function endpointOf(row: InstanceRow): string | null {
   if (row.port === null || row.workerHost === null) return null;
-  return row.workerHost.includes(':') ? `[${row.workerHost}]:${row.port}` : `${row.workerHost}:${row.port}`;
+  return hostPort(row.workerHost, row.port);
 }
 
 /** A plain non-zero exit has no reason. */

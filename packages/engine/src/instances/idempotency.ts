@@ -1,5 +1,5 @@
 /** The same key, the same instance: a create call can be repeated when its answer was lost. */
-import { DroverError } from '@drover/core';
+import { DroverError, type InstanceId } from '@drover/core';
 import type { InstanceSubmit } from '@drover/core/wire';
 import type { Actor } from '../actor.ts';
 import type { Ports } from '../ports.ts';
@@ -41,7 +41,7 @@ export class Idempotency {
     throw new DroverError('INSTANCE_NOT_FOUND', { ref: known.instanceId }, { message });
   }
 
-  remember(tx: Transaction, actor: Actor, key: string, input: InstanceSubmit, instanceId: string): void {
+  remember(tx: Transaction, actor: Actor, key: string, input: InstanceSubmit, instanceId: InstanceId): void {
     tx.put('idempotency', {
       id: this.#idOf(actor, key),
       project: actor.project,

@@ -18,7 +18,7 @@ export function applyPlacements(state: State, clock: Clock, placements: readonly
       tx.put('reservations', {
         ...reservation,
         status,
-        workerId: placement.worker,
+        workerId: worker.id,
         gpuIndices: placement.gpuIndices,
       });
       const instance = tx.get('instances', reservation.owner?.replace(/^instances\//, '') ?? '');

@@ -1,5 +1,5 @@
 /** What people do with instances: submit, cancel, forget, delete. Each is one transaction. */
-import { DroverError, invalid, isFinal } from '@drover/core';
+import { DroverError, type InstanceId, invalid, isFinal, type ReservationId } from '@drover/core';
 import type { InstanceSubmit } from '@drover/core/wire';
 import type { Actor } from '../actor.ts';
 import { recordInstance } from '../events/record.ts';
@@ -42,7 +42,7 @@ export class InstanceService {
       this.#checkTarget(tx, input, spec);
       const name = input.name ?? null;
       if (name !== null) this.#checkName(tx, actor, name, options.nameScope ?? 'live');
-      const id = this.#ports.random.uuid();
+      const id = this.#ports.random.uuid() as InstanceId;
       tx.put('instances', {
         id,
         project: actor.project,
@@ -71,7 +71,7 @@ export class InstanceService {
         deleting: null,
       });
       const row = tx.get('instances', id) as InstanceRow;
-      putReservation(tx, row, this.#ports.random.uuid());
+      putReservation(tx, row, this.#ports.random.uuid() as ReservationId);
       recordInstance(tx, 'submit', null, row);
       if (key !== undefined) this.idempotency.remember(tx, actor, key, input, id);
       return row;

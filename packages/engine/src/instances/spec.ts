@@ -1,4 +1,5 @@
 /** From what was asked to what is kept: the specification of an instance, and the reservation that it needs. */
+import type { ReservationId } from '@drover/core';
 import type { InstanceSubmit } from '@drover/core/wire';
 import type { InstanceRow, InstanceSpec } from '../state/rows.ts';
 import type { Transaction } from '../state/transaction.ts';
@@ -22,7 +23,7 @@ export function specOf(input: InstanceSubmit, accounting: 'strict' | 'lenient'):
 }
 
 /** One port each: an instance always has a PORT. */
-export function putReservation(tx: Transaction, row: InstanceRow, id: string): void {
+export function putReservation(tx: Transaction, row: InstanceRow, id: ReservationId): void {
   const { spec } = row;
   const counted =
     spec.accounting === 'lenient' ? { ...spec.resources, cpu: 0, memoryMiB: 0 } : spec.resources;

@@ -9,6 +9,7 @@
  * - Best fit on GPUs, then memory against spread on CPU.
  */
 import { addResources, fits, NO_RESOURCES, type Resources } from '@drover/core';
+import { first, HeadQueue } from './head-queue.ts';
 import type { Ledger, Queue } from './ledger.ts';
 import { countedOf, type Room } from './room.ts';
 import { type Demand, goesBefore, type Placement, type Unit } from './types.ts';
@@ -25,28 +26,24 @@ export function runPass(ledger: Ledger, budget: number): Placement[] {
   const placements: Placement[] = [];
   const claims: Claims = new Map();
   ledger.dirty = false;
-  const open = [...ledger.queues.values()];
-  const heads = new Map<Queue, Unit>();
-  for (const queue of open) heads.set(queue, first(queue));
-  while (heads.size > 0) {
-    const [queue, unit] = firstOf(heads);
+  const heads = new HeadQueue(ledger.queues.values());
+  for (let queue = heads.take(); queue; queue = heads.take()) {
+    const unit = first(queue);
     if (budget === 0) {
       ledger.dirty = true;
       break;
     }
-    const placed = placeUnit(ledger, unit, claims);
+    // What the last pass could not place, and nothing has become free since: it keeps its claim and is not tried again.
+    const placed = ledger.blocked.has(queue.shape) ? null : placeUnit(ledger, unit, claims);
     if (placed === null) {
       ledger.blocked.add(queue.shape);
       claimFor(ledger, unit, claims);
-      heads.delete(queue);
       continue;
     }
     budget -= 1;
     placements.push(...placed);
     takeOut(ledger, queue, unit);
-    const next = queue.units.values().next();
-    if (next.done) heads.delete(queue);
-    else heads.set(queue, next.value);
+    if (queue.units.size > 0) heads.add(queue);
   }
   return placements;
 }
@@ -71,14 +68,6 @@ export function respectsClaim(room: Room, demand: Demand, unit: Unit, claims: Cl
   if (claim.gpuIndices.size === 0 || !demand.exclusive) return true;
   const chosen = room.tryFit(demand);
   return chosen !== null && !chosen.some((index) => claim.gpuIndices.has(index));
-}
-
-const first = (queue: Queue): Unit => queue.units.values().next().value as Unit;
-
-function firstOf(heads: Map<Queue, Unit>): [Queue, Unit] {
-  let best: [Queue, Unit] | undefined;
-  for (const entry of heads) if (!best || goesBefore(entry[1], best[1])) best = entry;
-  return best as [Queue, Unit];
 }
 
 function takeOut(ledger: Ledger, queue: Queue, unit: Unit): void {
@@ -131,6 +120,7 @@ function scoreOf(room: Room, demand: Demand): readonly [number, number] {
 
 /** Claims workers for a unit that waits: those where the least has to end first. All of its demands or none. */
 function claimFor(ledger: Ledger, unit: Unit, claims: Claims): void {
+  if (claims.size === ledger.rooms.size) return;
   const chosen = new Map<string, { need: Resources; indices: Set<number> }>();
   for (const demand of unit.demands) {
     const room = roomToClaim(ledger, demand, claims, chosen);

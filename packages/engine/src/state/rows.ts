@@ -1,5 +1,14 @@
 /** The rows, one interface per collection. A row is frozen; a change is a new row. */
-import type { InstanceStatus, ReservationStatus, Resources, WorkerStatus } from '@drover/core';
+import type {
+  GangId,
+  InstanceId,
+  InstanceStatus,
+  ReservationId,
+  ReservationStatus,
+  Resources,
+  WorkerId,
+  WorkerStatus,
+} from '@drover/core';
 import type { Offer, Reason } from '@drover/core/wire';
 
 /** What all rows share: the columns of the store, see `StoredRow`. Times are Unix milliseconds. */
@@ -38,13 +47,14 @@ export interface InstanceSpec {
 }
 
 export interface InstanceRow extends RowBase {
+  readonly id: InstanceId;
   readonly status: InstanceStatus;
   readonly spec: InstanceSpec;
   readonly submittedBy: string;
   readonly createdMs: number;
   readonly sinceMs: number;
   readonly attempt: number;
-  readonly workerId: string | null;
+  readonly workerId: WorkerId | null;
   readonly workerHost: string | null;
   readonly gpuIndices: readonly number[] | null;
   readonly port: number | null;
@@ -64,20 +74,22 @@ export interface InstanceRow extends RowBase {
 }
 
 export interface ReservationRow extends RowBase {
+  readonly id: ReservationId;
   readonly status: ReservationStatus;
   /** Members of one gang are placed together or not at all. */
-  readonly gang: string | null;
+  readonly gang: GangId | null;
   readonly priority: number;
   /** What counts against the worker. */
   readonly resources: Resources;
   readonly requestedGpuIndices: readonly number[] | null;
   readonly exclusive: boolean;
   readonly targetWorker: string | null;
-  readonly workerId: string | null;
+  readonly workerId: WorkerId | null;
   readonly gpuIndices: readonly number[];
 }
 
 export interface WorkerRow extends RowBase {
+  readonly id: WorkerId;
   readonly status: WorkerStatus;
   readonly offer: Offer | null;
   readonly bootId: string | null;
@@ -89,6 +101,7 @@ export interface WorkerRow extends RowBase {
 
 /** A worker's identity: the digest of its token. The id is the worker's. */
 export interface IdentityRow extends RowBase {
+  readonly id: WorkerId;
   readonly digest: string;
   readonly createdMs: number;
 }
@@ -104,7 +117,7 @@ export interface JoinTokenRow extends RowBase {
 /** One create call that carried an idempotency key. The id is a digest of project and key. */
 export interface IdempotencyRow extends RowBase {
   readonly bodyDigest: string;
-  readonly instanceId: string;
+  readonly instanceId: InstanceId;
   readonly createdMs: number;
 }
 

@@ -1,5 +1,5 @@
 /** Workers as people and programs deal with them: join, authenticate, list, delete. */
-import { DroverError, isUuid, type WorkerStatus } from '@drover/core';
+import { DroverError, isUuid, type WorkerId, type WorkerStatus } from '@drover/core';
 import type { JoinBody } from '@drover/core/wire';
 import type { Actor } from '../actor.ts';
 import { recordWorker } from '../events/record.ts';
@@ -58,7 +58,7 @@ export class WorkerService {
       }
       tx.put('identities', {
         ...earlier,
-        id: body.workerId,
+        id: body.workerId as WorkerId,
         project: actor.project,
         name: null,
         status: 'VALID',
@@ -73,7 +73,7 @@ export class WorkerService {
 
   #putWorker(tx: Transaction, actor: Actor, body: JoinBody, now: number): void {
     tx.put('workers', {
-      id: body.workerId,
+      id: body.workerId as WorkerId,
       project: actor.project,
       name: body.name ?? null,
       status: 'OFFLINE',
