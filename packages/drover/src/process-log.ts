@@ -7,8 +7,14 @@ export interface ProcessLog {
   error(fields: Record<string, unknown>, message: string): void;
 }
 
+/** What may wait for a log that cannot be written; beyond it lines are dropped. */
+const MOST_BUFFERED_BYTES = 1024 * 1024;
+
 /** @param level one of pino's: silent, error, warn, info, debug */
 export function makeProcessLog(component: string, level = 'info'): ProcessLog {
   const options = { level, base: { component, pid: process.pid }, timestamp: pino.stdTimeFunctions.isoTime };
-  return pino(options, pino.destination({ fd: 2, sync: true }));
+  const destination = pino.destination({ fd: 2, sync: true, maxLength: MOST_BUFFERED_BYTES });
+  // A full disk or a closed pipe loses lines of the log; it must not end the process, which goes on when there is room.
+  destination.on('error', () => undefined);
+  return pino(options, destination);
 }

@@ -39,7 +39,8 @@ function submit(run: Run, name: string): Command {
     .option('--target-worker <ref>', 'run on this worker only')
     .option('--label <k=v>', 'label, repeatable', pairs)
     .option('--env <k=v>', 'variable, repeatable; KEY alone takes it from the environment here', texts)
-    .option('--env-file <file>', 'variables from a file of KEY=VALUE lines, repeatable', texts)
+    // Not --env-file: some Node versions take that for themselves, wherever it stands.
+    .option('--env-from <file>', 'variables from a file of KEY=VALUE lines, repeatable', texts)
     .option('--venv <dir>', 'Python virtual environment to activate')
     .option('--workdir <dir>', 'working directory (default: a folder of its own)')
     .option('--priority <n>', 'higher goes first (default 0)', whole(-1_000_000, 1_000_000))

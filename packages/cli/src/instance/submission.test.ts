@@ -35,10 +35,10 @@ describe('a submission', () => {
       'j.toml',
       'command = "x"\n[resources]\ncpus = 4\ngpus = 2\n[env]\nA = "1"\nB = "1"\n[labels]\nl = "1"\n',
     );
-    const envFile = file('v.env', 'B=2\nC=2');
+    const envFrom = file('v.env', 'B=2\nC=2');
     const flags = {
       config,
-      envFile: [envFile],
+      envFrom: [envFrom],
       env: ['C=3', 'HOME'],
       label: { m: '2' },
       cpus: 1,
@@ -71,7 +71,7 @@ describe('a submission', () => {
     const build = (flags: object, words = ['x']) => buildSubmission(words, ['submit', ...words], flags, {});
     await expect(build({}, [])).rejects.toThrow('there is no command');
     await expect(build({ env: ['NOPE'] })).rejects.toThrow('--env NOPE: there is no such variable here');
-    await expect(build({ envFile: ['/nowhere/v'] })).rejects.toThrow('--env-file: ENOENT');
+    await expect(build({ envFrom: ['/nowhere/v'] })).rejects.toThrow('--env-from: ENOENT');
     await expect(build({ config: '/nowhere/j.toml' })).rejects.toThrow('--config: ENOENT');
     await expect(build({ gpus: 2, gpuIndices: [0] })).rejects.toThrow('contradict');
   });

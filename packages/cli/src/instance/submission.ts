@@ -22,7 +22,7 @@ export interface SubmitFlags {
   readonly label?: Readonly<Record<string, string>>;
   /** `KEY=VALUE`, or `KEY` alone. */
   readonly env?: readonly string[];
-  readonly envFile?: readonly string[];
+  readonly envFrom?: readonly string[];
   readonly venv?: string;
   readonly workdir?: string;
   readonly priority?: number;
@@ -77,7 +77,7 @@ export async function buildSubmission(
       logCapMiB: flags.logCap,
     }),
     labels: { ...job.labels, ...flags.label },
-    env: { ...job.env, ...(await envFiles(flags.envFile ?? [])), ...variables(flags.env ?? [], env) },
+    env: { ...job.env, ...(await envFiles(flags.envFrom ?? [])), ...variables(flags.env ?? [], env) },
   };
 }
 
@@ -112,7 +112,7 @@ async function envFiles(paths: readonly string[]): Promise<Record<string, string
       Object.assign(env, parseEnvFile(await readFile(path, 'utf8')));
     } catch (error) {
       if (error instanceof BadEnvLine) throw new UsageError(`${path}: ${error.message}`);
-      throw new UsageError(`--env-file: ${error instanceof Error ? error.message : error}`);
+      throw new UsageError(`--env-from: ${error instanceof Error ? error.message : error}`);
     }
   }
   return env;

@@ -5,7 +5,7 @@
  * - WRITING: one batch is at the store; what comes meanwhile is gathered for the next (group commit).
  * - STALLED: the store refused for want of space or is busy. The same batch is tried again with back-off, and
  *   `stalled` tells the services to refuse new writes. The first success leaves it.
- * - DEAD: the store failed for good. Nothing is accepted; the process is ending.
+ * - DEAD: the store failed for good, or the head is stopping. Nothing is accepted; the process is ending.
  */
 import type { Clock, Store, StoreChange } from '../ports.ts';
 import { StoreError } from '../ports.ts';
@@ -58,7 +58,13 @@ export class Committer {
     if (this.#mode === 'IDLE') this.#write();
   }
 
+  /** Takes nothing any more: what comes from now on was never acknowledged to anybody. */
+  stop(): void {
+    this.#mode = 'DEAD';
+  }
+
   #write(): void {
+    if (this.#mode === 'DEAD') return;
     const changes: StoreChange[] = [];
     let rev = 0;
     while (this.#queue.length > 0 && changes.length < BATCH_CHANGES) {

@@ -210,6 +210,15 @@ export class State {
     this.#scheduleSeal();
   }
 
+  /** The head is stopping: all that was accepted is stored, then nothing more. @throws {DroverError} STORE_FULL */
+  async close(): Promise<void> {
+    try {
+      await this.durable();
+    } finally {
+      this.#committer.stop();
+    }
+  }
+
   /** Seals in a later turn: what is left over when a turn's budget is spent. Input that has arrived goes first. */
   wakeLater(): void {
     this.#clock.after(0, () => this.#scheduleSeal());
