@@ -312,6 +312,73 @@ describe('a head and a worker in the foreground', () => {
     expect(JSON.parse(asJson.err)).toMatchObject({ error: { code: 'INSTANCE_NOT_FOUND' } });
   });
 
+  /** On a terminal of 20 columns. What it prints has the ends of line of a terminal. */
+  const onTerminal = async (own: Vars, ...args: string[]): Promise<Ended> => {
+    const line = `stty cols 20 rows 24; exec '${BIN}' ${args.join(' ')}`;
+    const child = spawn('script', ['-qec', line, '/dev/null'], {
+      env: environment({ ...vars, TERM: 'xterm', SHELL: '/bin/sh', ...own }),
+      stdio: ['ignore', 'pipe', 'pipe'],
+    });
+    return await endOf(child);
+  };
+  const ESCAPE = '\u001b';
+
+  it('works without standard input, without a terminal, and with hardly any environment', async () => {
+    const id = (await run('submit', '--name', 'plain', '--wait', 'true')).out.trim();
+    const closed = spawn('/bin/sh', ['-c', 'exec "$0" ps -a --name plain <&-', BIN], {
+      env: environment(vars),
+      stdio: ['ignore', 'pipe', 'pipe'],
+    });
+    const ended = await endOf(closed);
+    expect(ended).toMatchObject({ code: 0, err: '', out: expect.stringContaining(id.slice(0, 8)) });
+    expect(ended.out).not.toContain(ESCAPE);
+    const asked = spawn('/bin/sh', ['-c', 'exec "$0" instance delete --all <&-', BIN], {
+      env: environment(vars),
+      stdio: ['ignore', 'pipe', 'pipe'],
+    });
+    expect(await endOf(asked), 'nobody can be asked').toMatchObject({
+      code: 2,
+      err: expect.stringContaining('-y'),
+    });
+    const bare = spawn(BIN, ['ps', '-a', '--name', 'plain'], {
+      env: { PATH: process.env.PATH ?? '', XDG_CONFIG_HOME: join(folder, 'config'), ...vars },
+      stdio: ['ignore', 'pipe', 'pipe'],
+    });
+    expect(await endOf(bare)).toMatchObject({ code: 0, out: ended.out });
+  });
+
+  it('fits a terminal of 20 columns, in colours unless NO_COLOR or TERM=dumb', async () => {
+    await run('submit', '--name', 'a-name-that-is-long', '--wait', 'true');
+    const args = ['ps', '-a', '--name', 'a-name-that-is-long'];
+    const { code, out } = await onTerminal({}, ...args);
+    expect([code, out]).toEqual([0, expect.stringContaining(ESCAPE)]);
+    // biome-ignore lint/suspicious/noControlCharactersInRegex: colours
+    const lines = out.replaceAll(/\u001b\[[0-9;]*m/g, '').split('\r\n');
+    expect(lines.length).toBeGreaterThan(1);
+    for (const line of lines) expect(line.length, line).toBeLessThanOrEqual(20);
+    for (const own of [{ NO_COLOR: '1' }, { TERM: 'dumb' }] as Vars[]) {
+      const plain = await onTerminal(own, ...args);
+      expect([plain.code, plain.out.split('\r\n')]).toEqual([0, lines]);
+    }
+  });
+
+  it.each([{ LC_ALL: 'C' }, { LC_ALL: '', LC_CTYPE: '', LANG: 'C' }, { LC_ALL: 'de_DE.ISO-8859-1' }])(
+    'shows ASCII on a terminal of the locale %j, and bytes as they are elsewhere',
+    async (locale) => {
+      const own = locale as unknown as Vars;
+      await run('submit', '--name', 'herd-é', '--wait', 'true');
+      const { code, out } = await onTerminal({ ...own, NO_COLOR: '1' }, 'instance', 'show', 'herd-é');
+      expect(code).toBe(0);
+      expect(out).toContain('herd-');
+      expect(out).toMatch(/^\p{ASCII}*$/u);
+      const [piped] = JSON.parse(
+        (await runWith({ ...vars, ...own }, 'ps', '-a', '--name', 'herd-é', '--json')).out,
+      );
+      expect(piped.name).toBe('herd-é');
+      await run('instance', 'delete', 'herd-é');
+    },
+  );
+
   it('keeps contexts and says where settings come from', async () => {
     const own = { XDG_CONFIG_HOME: join(folder, 'contexts') };
     const { DROVER_HEAD = '', DROVER_TOKEN = '' } = vars;

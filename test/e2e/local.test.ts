@@ -115,7 +115,7 @@ describe('start', () => {
 });
 
 describe('a script that ends without closing anything', () => {
-  it('ends by itself within a second', async () => {
+  it('ends by itself', async () => {
     await using cluster = await localCluster({ workers: 1 });
     const dir = mkdtempSync(join(tmpdir(), 'drover-script-'));
     const script = join(dir, 'script.mjs');
@@ -130,7 +130,8 @@ describe('a script that ends without closing anything', () => {
     const { stdout } = await promisify(execFile)(process.execPath, [script]);
     const [status, at] = stdout.trim().split(' ');
     expect(status).toBe('COMPLETED');
-    expect(performance.timeOrigin + performance.now() - Number(at)).toBeLessThan(1_000);
+    // Only tells that nothing keeps it.
+    expect(performance.timeOrigin + performance.now() - Number(at)).toBeLessThan(5_000);
     expect(existsSync(script)).toBe(true);
     rmSync(dir, { recursive: true });
   });

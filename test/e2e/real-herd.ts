@@ -40,18 +40,27 @@ export function startProgram(args: readonly string[], env: Record<string, string
 
 /** Sends the signal and waits until the process is gone. */
 export function end(child: ChildProcess, signal: NodeJS.Signals): Promise<void> {
-  if (child.exitCode !== null || child.signalCode !== null) return Promise.resolve();
+  if (hasEnded(child)) return Promise.resolve();
   return new Promise((resolve) => {
     child.once('exit', () => resolve());
     child.kill(signal);
   });
 }
 
+interface RealWorker {
+  program: Program;
+  readonly args: readonly string[];
+  readonly env: Record<string, string>;
+}
+
+const hasEnded = ({ exitCode, signalCode }: ChildProcess): boolean =>
+  exitCode !== null || signalCode !== null;
+
 export class RealHerd {
   readonly dir = mkdtempSync(join(tmpdir(), 'drover-e2e-'));
   readonly headFlags: readonly string[];
   head: Program | null = null;
-  readonly workers = new Map<string, { program: Program; args: readonly string[] }>();
+  readonly workers = new Map<string, RealWorker>();
   url = '';
   token = '';
   client = new Client({ url: 'http://127.0.0.1:1' });
@@ -79,21 +88,11 @@ export class RealHerd {
   /** @returns the worker's id */
   async addWorker(name: string, flags: readonly string[] = []): Promise<string> {
     const { token } = await this.client.joinTokens.create({ uses: 1 });
-    const args = [
-      'worker',
-      '--state',
-      join(this.dir, name),
-      '--head',
-      this.url,
-      '--join-token',
-      token,
-      '--json',
-      '--name',
-      name,
-      ...flags,
-    ];
-    const program = await startProgram(args);
-    this.workers.set(name, { program, args });
+    const args = ['worker', '--state', join(this.dir, name), '--head', this.url];
+    args.push('--json', '--name', name, ...flags);
+    const env = { DROVER_JOIN_TOKEN: token };
+    const program = await startProgram(args, env);
+    this.workers.set(name, { program, args, env });
     return program.ready['workerId'] ?? '';
   }
 
@@ -101,17 +100,17 @@ export class RealHerd {
     await end(this.#worker(name).program.child, 'SIGKILL');
   }
 
-  /** The same command line as before: the join token in it is ignored. */
+  /** The same command line and environment as before: the join token is ignored. */
   async restartWorker(name: string): Promise<void> {
     const worker = this.#worker(name);
-    worker.program = await startProgram(worker.args);
+    worker.program = await startProgram(worker.args, worker.env);
   }
 
   async killHead(): Promise<void> {
     if (this.head) await end(this.head.child, 'SIGKILL');
   }
 
-  #worker(name: string): { program: Program; args: readonly string[] } {
+  #worker(name: string): RealWorker {
     const worker = this.workers.get(name);
     if (!worker) throw new Error(`no worker ${name}`);
     return worker;
@@ -121,10 +120,13 @@ export class RealHerd {
     return join(this.dir, name);
   }
 
-  /** Ends the instances first, then the programs, and removes the folders. */
+  /** Ends the instances first, by the hands of their workers, then the programs, and removes the folders. */
   async close(): Promise<void> {
     try {
-      if (this.head && this.head.child.exitCode === null && this.head.child.signalCode === null) {
+      if (this.head && !hasEnded(this.head.child)) {
+        const dead = [...this.workers].filter(([, { program }]) => hasEnded(program.child));
+        // One that the head has forgotten does not come back, and has nothing.
+        await Promise.all(dead.map(([name]) => this.restartWorker(name).catch(() => undefined)));
         await this.client.instances.deleteAll();
         await until(
           'all instances have gone',

@@ -50,7 +50,7 @@ describe('the main entry', () => {
     await new Promise((resolve) => child.stdout.once('data', resolve));
     const doneAt = performance.now();
     expect(await ended).toBe(0);
-    expect(performance.now() - doneAt).toBeLessThan(1000);
+    expect(performance.now() - doneAt).toBeLessThan(5_000);
     await rm(folder, { recursive: true });
   });
 });

@@ -4,11 +4,12 @@ import type { AddressInfo } from 'node:net';
 import { join } from 'node:path';
 import { registerPylet } from '@drover/compat';
 import { Engine, type Logger, type Timing } from '@drover/engine';
-import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
+import type { FastifyInstance, FastifyRequest } from 'fastify';
 import { adminToken } from './auth/admin-token.ts';
 import { makeGuard } from './auth/guard.ts';
 import { openFolderBlobs } from './blobs/folder-blobs.ts';
-import { type Abort, makeApp, type RouteContext } from './http/app.ts';
+import { abortsOf } from './http/abort.ts';
+import { KEEP_ALIVE_MS, keepAlive, makeApp, type RouteContext } from './http/app.ts';
 import { eventRoutes, headRoutes } from './http/head.ts';
 import { instanceRoutes } from './http/instances.ts';
 import { logRoutes } from './http/logs.ts';
@@ -59,7 +60,7 @@ export async function startHead(options: HeadOptions): Promise<Head> {
     guard,
     log,
     actorOf,
-    abortOf: (reply) => abortOf(reply, stopping),
+    abortOf: abortsOf(stopping),
     onStop(fn) {
       stopping.add(fn);
       return () => stopping.delete(fn);
@@ -98,12 +99,14 @@ export async function startHead(options: HeadOptions): Promise<Head> {
       for (const stop of [...stopping]) stop();
       links.close();
       const servers = [app.server, ...extra];
-      for (const server of extra) server.close();
+      const closed = extra.map((server) => new Promise((resolve) => server.close(resolve)));
+      // What does not end by itself (a worker that is stopped, a reader that does not read) is cut off.
       const cut = setTimeout(() => {
         for (const server of servers) server.closeAllConnections();
+        links.cut();
       }, 2_000);
       for (const server of servers) server.closeIdleConnections();
-      await app.close();
+      await Promise.all([app.close(), ...closed]);
       clearTimeout(cut);
       await engine.state
         .durable()
@@ -118,26 +121,6 @@ function actorOf(request: FastifyRequest) {
   return request.actor;
 }
 
-function abortOf(reply: FastifyReply, stopping: Set<() => void>): Abort {
-  const { raw } = reply;
-  let ended = false;
-  return {
-    get aborted() {
-      return ended || raw.destroyed;
-    },
-    onAbort(fn) {
-      const end = (): void => {
-        stopping.delete(end);
-        ended = true;
-        fn();
-      };
-      stopping.add(end);
-      // Comes once, whether the reply was sent or the client has gone.
-      raw.once('close', end);
-    },
-  };
-}
-
 /** Loopback in both families, as far as the machine has them. */
 async function listenAlso(
   handler: Parameters<typeof createServer>[1],
@@ -146,7 +129,7 @@ async function listenAlso(
 ): Promise<Server[]> {
   const servers: Server[] = [];
   for (const host of ['127.0.0.1', '::1']) {
-    const server = createServer({ keepAliveTimeout: 75_000 }, handler);
+    const server = createServer({ ...keepAlive, keepAliveTimeout: KEEP_ALIVE_MS }, handler);
     server.on('upgrade', upgrade as never);
     try {
       await new Promise<void>((resolve, reject) => {

@@ -28,12 +28,29 @@ export interface Script {
 
 export const scriptOf = (order: StartOrder): Script => JSON.parse(order.command as string) as Script;
 
+/** What can be made to fail. */
+export type Fallible = Exclude<keyof Machine, 'scan' | 'onEnd' | 'watchLog'>;
+
 export class FakeDisk {
+  readonly #faults = new Map<Fallible, number>();
   readonly processes = new Map<string, FakeProcess>();
   /** Every start that ever happened here, as instance/attempt. */
   readonly starts: string[] = [];
   nextPid = 1000;
   listener: ((key: AttemptKey, exit: End) => void) | null = null;
+
+  /** The next so many calls of this method throw and do nothing; 0 heals it. */
+  failNext(method: Fallible, times = 1): void {
+    this.#faults.set(method, times);
+  }
+
+  /** @throws when the method is to fail now */
+  check(method: Fallible): void {
+    const left = this.#faults.get(method) ?? 0;
+    if (left === 0) return;
+    this.#faults.set(method, left - 1);
+    throw Object.assign(new Error(`EIO: i/o error, ${method}`), { code: 'EIO' });
+  }
 }
 
 const tag = (key: AttemptKey): string => `${key.instance}/${key.attempt}`;
@@ -65,6 +82,7 @@ export class FakeMachine implements Machine {
   }
 
   async launch(order: StartOrder): Promise<Started> {
+    this.#disk.check('launch');
     const known = this.#disk.processes.get(tag(order));
     if (known?.startedAtMs != null)
       return { pid: known.pid, port: known.port, startedAtMs: known.startedAtMs };
@@ -100,6 +118,14 @@ export class FakeMachine implements Machine {
     this.#disk.listener?.({ instance: process.order.instance, attempt: process.order.attempt }, process.exit);
   }
 
+  async withdraw(key: AttemptKey): Promise<boolean> {
+    this.#disk.check('withdraw');
+    const process = this.#disk.processes.get(tag(key));
+    if (process && process.startedAtMs !== null) return false;
+    this.#disk.processes.delete(tag(key));
+    return true;
+  }
+
   onEnd(listener: (key: AttemptKey, exit: End) => void): void {
     this.#disk.listener = (key, exit) => {
       if (!this.#life.dead) listener(key, exit);
@@ -107,11 +133,13 @@ export class FakeMachine implements Machine {
   }
 
   async noteStop(key: AttemptKey, note: StopNote): Promise<void> {
+    this.#disk.check('noteStop');
     const process = this.#disk.processes.get(tag(key));
     if (process) process.stop = note;
   }
 
   async signal(key: AttemptKey, signal: 'SIGTERM' | 'SIGKILL'): Promise<void> {
+    this.#disk.check('signal');
     const process = this.#disk.processes.get(tag(key));
     if (!process?.startedAtMs) return;
     if (signal === 'SIGTERM' && scriptOf(process.order).ignoresTerm) return;
@@ -119,25 +147,32 @@ export class FakeMachine implements Machine {
   }
 
   async isEmpty(key: AttemptKey): Promise<boolean> {
+    this.#disk.check('isEmpty');
     const process = this.#disk.processes.get(tag(key));
     return !process?.startedAtMs || process.exit !== null;
   }
 
-  async isReleased(): Promise<boolean> {
+  async isReleased(_key: AttemptKey): Promise<boolean> {
+    this.#disk.check('isReleased');
     return true;
   }
 
-  async release(): Promise<void> {}
+  async release(_key: AttemptKey): Promise<void> {
+    this.#disk.check('release');
+  }
 
   async remove(key: AttemptKey): Promise<void> {
+    this.#disk.check('remove');
     this.#disk.processes.delete(tag(key));
   }
 
   async logExtent(key: AttemptKey): Promise<{ available: number; size: number }> {
+    this.#disk.check('logExtent');
     return { available: 0, size: this.#disk.processes.get(tag(key))?.log.length ?? 0 };
   }
 
   async readLog(key: AttemptKey, offset: number, limit: number): Promise<Uint8Array> {
+    this.#disk.check('readLog');
     return Buffer.from((this.#disk.processes.get(tag(key))?.log ?? '').slice(offset, offset + limit));
   }
 

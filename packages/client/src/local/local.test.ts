@@ -33,6 +33,13 @@ const living = async () => {
   return all.filter((_, index) => alive[index]);
 };
 
+/** The client as `local.mjs` beside a script that imports it. */
+async function bundle(): Promise<void> {
+  const entryPoints = [fileURLToPath(new URL('./index.ts', import.meta.url))];
+  const outfile = join(folder, 'local.mjs');
+  await build({ entryPoints, bundle: true, platform: 'node', format: 'esm', outfile, logLevel: 'error' });
+}
+
 beforeEach(async () => {
   folder = await mkdtemp(join(tmpdir(), 'client-test-'));
   vi.stubEnv('DROVER_BIN', PROGRAM);
@@ -102,16 +109,7 @@ describe('localCluster', () => {
 
   it('leaves nothing when this process is killed', async () => {
     const script = join(folder, 'script.mjs');
-    const module = join(folder, 'local.mjs');
-    const entryPoints = [fileURLToPath(new URL('./index.ts', import.meta.url))];
-    await build({
-      entryPoints,
-      bundle: true,
-      platform: 'node',
-      format: 'esm',
-      outfile: module,
-      logLevel: 'error',
-    });
+    await bundle();
     await writeFile(
       script,
       `import { localCluster } from './local.mjs';
@@ -158,4 +156,41 @@ describe('start', () => {
     vi.stubEnv('DROVER_BIN', join(folder, 'absent.mjs'));
     await expect(start()).rejects.toThrow(/^DROVER_BIN:/);
   });
+
+  it.each(['SIGTERM', 'SIGINT'] as const)(
+    'in the foreground returns at %s, also while the program starts, and leaves nothing',
+    async (signal) => {
+      await bundle();
+      const slow = join(folder, 'slow.mjs');
+      await writeFile(
+        slow,
+        `import { appendFileSync } from 'node:fs';
+         appendFileSync(process.env.FAKE_NOTES, 'head ' + process.pid + '\\n');
+         setInterval(() => undefined, 1000);`,
+      );
+      const script = join(folder, 'foreground.mjs');
+      await writeFile(
+        script,
+        `import { start } from './local.mjs';
+         const running = start({ port: 0, block: true });
+         console.log('called');
+         console.log('returned', await running);`,
+      );
+      for (const program of [slow, PROGRAM]) {
+        await writeFile(notesFile(), '');
+        const env = { ...process.env, DROVER_BIN: program };
+        const child = spawn(process.execPath, [script], { stdio: ['ignore', 'pipe', 'inherit'], env });
+        let out = '';
+        child.stdout.on('data', (chunk) => {
+          out += String(chunk);
+        });
+        const ended = new Promise((resolve) => child.once('close', resolve));
+        await expect.poll(pids, { timeout: 10_000 }).toHaveLength(1);
+        child.kill(signal);
+        expect([await ended, out]).toEqual([0, 'called\nreturned undefined\n']);
+        expect(await living()).toEqual([]);
+      }
+    },
+    30_000,
+  );
 });

@@ -127,6 +127,33 @@ export function start(
 ): Promise<LocalWorker>;
 export function start(options: StartOptions): Promise<LocalHead | LocalWorker | undefined>;
 export async function start(options: StartOptions = {}): Promise<LocalHead | LocalWorker | undefined> {
+  if (options.block) return await runUntilSignal(options);
+  return (await begin(options))[0];
+}
+
+/** Signals are heard from the first moment on: one that comes while the program starts ends that. */
+async function runUntilSignal(options: StartOptions): Promise<undefined> {
+  const stopped = new AbortController();
+  const stop = () => stopped.abort();
+  process.on('SIGINT', stop);
+  process.on('SIGTERM', stop);
+  try {
+    const signals = options.signal ? [options.signal, stopped.signal] : [stopped.signal];
+    const begun = await begin({ ...options, signal: AbortSignal.any(signals) }).catch((error: unknown) => {
+      if (!stopped.signal.aborted) throw error;
+    });
+    if (!begun) return;
+    const [server, program] = begun;
+    stopped.signal.addEventListener('abort', () => void server.stop());
+    if (!stopped.signal.aborted) await program.ended();
+    await server.stop();
+  } finally {
+    process.off('SIGINT', stop);
+    process.off('SIGTERM', stop);
+  }
+}
+
+async function begin(options: StartOptions): Promise<[LocalHead | LocalWorker, Program]> {
   const verb = options.address === undefined ? 'head' : 'worker';
   const folder = options.state === undefined ? await makeFolder(`drover-${verb}-`) : undefined;
   const folders = folder === undefined ? [] : [folder];
@@ -152,9 +179,7 @@ export async function start(options: StartOptions = {}): Promise<LocalHead | Loc
         ? await beginHead(options, common, folders, guarded)
         : await beginWorker(options, options.address, common, folders, guarded);
     program.onEnd(() => guarded.update({ head: null, groups: [], folders: guardedFolders }));
-    if (!options.block) return server;
-    await untilSignal(server, program);
-    return undefined;
+    return [server, program];
   } catch (error) {
     await reapNow({ head: null, groups: [pids], folders });
     await guarded.release();
@@ -196,17 +221,4 @@ async function beginWorker(
 async function presetToken(state: string, token: string): Promise<void> {
   await mkdir(state, { recursive: true, mode: 0o700 });
   await writeFile(join(state, 'admin.token'), `${token}\n`, { mode: 0o600 });
-}
-
-async function untilSignal(server: LocalHead | LocalWorker, program: Program): Promise<void> {
-  const stop = () => void server.stop();
-  process.on('SIGINT', stop);
-  process.on('SIGTERM', stop);
-  try {
-    await program.ended();
-  } finally {
-    process.off('SIGINT', stop);
-    process.off('SIGTERM', stop);
-    await server.stop();
-  }
 }

@@ -14,6 +14,7 @@ import Fastify, {
 } from 'fastify';
 import type { ZodTypeProvider } from 'fastify-type-provider-zod';
 import type { Access, Guard } from '../auth/guard.ts';
+import type { Abort } from './abort.ts';
 import { errorBody, setErrorHandler } from './errors.ts';
 import { validatorCompiler } from './validation.ts';
 
@@ -37,11 +38,6 @@ declare module 'fastify' {
   }
 }
 
-export interface Abort {
-  readonly aborted: boolean;
-  onAbort(fn: () => void): void;
-}
-
 /** What routes need beside the request. */
 export interface RouteContext {
   readonly engine: Engine;
@@ -57,7 +53,9 @@ export interface RouteContext {
 /** The largest JSON body. */
 export const BODY_BYTES = 4 * 1024 * 1024;
 /** Longer than any client keeps an idle connection, so that it is never closed under a request. */
-const KEEP_ALIVE_MS = 75_000;
+export const KEEP_ALIVE_MS = 75_000;
+/** Of every socket: a peer that lost its power or its network is noticed, also by who only waits for its bytes. */
+export const keepAlive = { keepAlive: true, keepAliveInitialDelay: 15_000 } as const;
 const MOST_HEADER_BYTES = 16 * 1024;
 
 /** An absolute-form target (a client behind HTTP_PROXY) and doubled slashes become the plain path. */
@@ -70,7 +68,7 @@ export function makeApp(guard: Guard, log: Logger): App {
     bodyLimit: BODY_BYTES,
     keepAliveTimeout: KEEP_ALIVE_MS,
     requestTimeout: 0,
-    http: { headersTimeout: 20_000, maxHeaderSize: MOST_HEADER_BYTES },
+    http: { ...keepAlive, headersTimeout: 20_000, maxHeaderSize: MOST_HEADER_BYTES },
     genReqId: () => randomUUID(),
     rewriteUrl: (request) => plainPath(request.url ?? '/'),
     routerOptions: { ignoreTrailingSlash: true, ignoreDuplicateSlashes: true, maxParamLength: 700 },

@@ -36,19 +36,17 @@ export function eventRoutes(app: App, { engine, actorOf, onStop }: RouteContext)
       },
     },
     async (request, reply) => {
-      const last = request.headers['last-event-id'];
-      if (last !== undefined && !/^\d{1,16}$/.test(String(last)))
-        throw invalid('Last-Event-ID', 'a revision number', last);
-      const after = last === undefined ? request.query.after : Number(last);
+      const { after, seq } = resumeAt(request.headers['last-event-id'], request.query.after);
       const { raw } = reply;
       const early: EventView[] = [];
       let open = false;
       const write = (event: EventView): void => {
+        if (event.seq <= seq) return;
         if (!open) {
           early.push(event);
           return;
         }
-        raw.write(`id: ${event.rev}\nevent: ${event.noun}\ndata: ${JSON.stringify(event)}\n\n`);
+        raw.write(`id: ${event.rev}.${event.seq}\nevent: ${event.noun}\ndata: ${JSON.stringify(event)}\n\n`);
         if (raw.writableLength > MOST_BUFFERED_BYTES) raw.destroy();
       };
       // Before the header: too old a revision is a plain error.
@@ -71,4 +69,19 @@ export function eventRoutes(app: App, { engine, actorOf, onStop }: RouteContext)
       });
     },
   );
+}
+
+/**
+ * One revision can have several events, and a connection can break between two of them: an id names both, and what
+ * comes back with one asks for the whole revision again, less what it has seen. A bare revision has been seen whole.
+ */
+function resumeAt(
+  last: string | string[] | undefined,
+  after: number | undefined,
+): { after: number | undefined; seq: number } {
+  if (last === undefined) return { after, seq: -1 };
+  const [, rev, seq] = /^(\d{1,15})(?:\.(\d{1,15}))?$/.exec(String(last)) ?? [];
+  if (rev === undefined) throw invalid('Last-Event-ID', 'the id of an event, or a revision number', last);
+  if (seq === undefined) return { after: Number(rev), seq: -1 };
+  return { after: Math.max(0, Number(rev) - 1), seq: Number(seq) };
 }

@@ -99,8 +99,8 @@ export function instanceRoutes(app: App, { engine, actorOf, abortOf }: RouteCont
       const gone = engine.instances.delete(actor, row.id);
       await engine.state.durable();
       if (gone) return reply.status(204).send(null);
-      const now = engine.state.tables.instances.get(row.id) ?? row;
-      return reply.status(202).send(engine.viewInstance(now));
+      const now = await engine.reads.find(row.id);
+      return now ? reply.status(202).send(engine.viewInstance(now)) : reply.status(204).send(null);
     },
   );
 

@@ -12,11 +12,22 @@ const MOST_BUFFERED_BYTES = 64 * 1024 * 1024;
 /** Many large orders of one turn travel in several messages: at four bytes a character still within the limit. */
 const MESSAGE_CHARACTERS = LINK_MESSAGE_BYTES / 4;
 const HELLO_MS = 10_000;
+/** What one worker may have in hand here that is not taken in yet; beyond it nothing more of it is read. */
+const MOST_TAKING_IN_BYTES = LINK_MESSAGE_BYTES;
+/** What the smallest message counts for: its frames take room too. */
+const LEAST_MESSAGE_BYTES = 1024;
+/** Messages of one worker: so many at once, and so many in each second after that. */
+const MESSAGE_RATE = { burst: 10_000, perSecond: 2_000 };
+const TOO_MANY_MESSAGES = 4429;
+/** How long a worker that is told to go may take to answer. */
+const FAREWELL_MS = 2_000;
 
 export interface ControlLinks {
   upgrade(request: IncomingMessage, socket: Duplex, head: Buffer): void;
   /** Tells every worker to come back later. */
   close(): void;
+  /** Ends what has not answered that. */
+  cut(): void;
 }
 
 export function makeControlLinks(engine: Engine, guard: Guard, log: Logger): ControlLinks {
@@ -44,10 +55,15 @@ export function makeControlLinks(engine: Engine, guard: Guard, log: Logger): Con
       for (const ws of server.clients) ws.close(LINK_CLOSE.stopping, 'the head is stopping');
       server.close();
     },
+    cut() {
+      for (const ws of server.clients) ws.terminate();
+    },
   };
 }
 
 function refuse(socket: Duplex, status: number, text: string): void {
+  // A peer that keeps its end open holds up nothing.
+  socket.once('finish', () => socket.destroy());
   socket.end(`HTTP/1.1 ${status} ${text}\r\nConnection: close\r\nContent-Length: 0\r\n\r\n`);
 }
 
@@ -70,20 +86,33 @@ function serve(engine: Engine, workerId: string, ws: WebSocket, log: Logger): vo
     close(code, reason) {
       flush();
       ws.close(code, reason.slice(0, 120));
+      ws.resume();
     },
   };
   const session = engine.openSession(workerId, port);
   const helloTimer = setTimeout(() => ws.close(LINK_CLOSE.protocol, 'no hello came'), HELLO_MS);
+  const intake = new Intake(ws);
+  const mayCome = rateLimit(MESSAGE_RATE);
+  let farewell: NodeJS.Timeout | undefined;
+  /** False: nothing of it is looked at any more. */
+  const isWelcome = (): boolean => {
+    if (ws.readyState !== ws.OPEN) return false;
+    if (mayCome()) return true;
+    log.warn({ worker: workerId }, 'a worker sends too many messages; its link is closed');
+    ws.close(TOO_MANY_MESSAGES, 'too many messages');
+    farewell = setTimeout(() => ws.terminate(), FAREWELL_MS);
+    return false;
+  };
+  ws.on('ping', isWelcome);
   ws.on('message', (data, isBinary) => {
     clearTimeout(helloTimer);
-    let raw: unknown;
-    try {
-      raw = isBinary ? undefined : JSON.parse(data.toString());
-    } catch {
-      raw = undefined;
+    if (!isWelcome()) return;
+    const text = isBinary ? '' : data.toString();
+    const parsed = workerMessage.safeParse(parseJson(text));
+    if (parsed.success) {
+      intake.take(text.length, session.receive(parsed.data));
+      return;
     }
-    const parsed = workerMessage.safeParse(raw);
-    if (parsed.success) return session.receive(parsed.data);
     const where = parsed.error.issues[0];
     log.warn(
       { worker: workerId, at: where?.path.join('.'), rule: where?.message },
@@ -94,8 +123,54 @@ function serve(engine: Engine, workerId: string, ws: WebSocket, log: Logger): vo
   ws.on('error', (err) => log.info({ worker: workerId, err: err.message }, 'a link failed'));
   ws.on('close', () => {
     clearTimeout(helloTimer);
+    clearTimeout(farewell);
     session.closed();
   });
+}
+
+function parseJson(text: string): unknown {
+  try {
+    return JSON.parse(text);
+  } catch {
+    return undefined;
+  }
+}
+
+/** Back-pressure: a worker whose messages are taken in slowly (its logs go to a slow disk) is read slowly. */
+class Intake {
+  readonly #ws: WebSocket;
+  #bytes = 0;
+
+  constructor(ws: WebSocket) {
+    this.#ws = ws;
+  }
+
+  /** @param taken a promise: until it is settled the message counts as in hand */
+  take(length: number, taken: unknown): void {
+    if (!(taken instanceof Promise)) return;
+    const bytes = Math.max(length, LEAST_MESSAGE_BYTES);
+    this.#bytes += bytes;
+    if (this.#bytes > MOST_TAKING_IN_BYTES) this.#ws.pause();
+    const done = (): void => {
+      this.#bytes -= bytes;
+      if (this.#ws.isPaused && this.#bytes <= MOST_TAKING_IN_BYTES) this.#ws.resume();
+    };
+    taken.then(done, done);
+  }
+}
+
+/** A token bucket. @returns asks for one; false: there is none left */
+function rateLimit({ burst, perSecond }: typeof MESSAGE_RATE): () => boolean {
+  let left = burst;
+  let atMs = performance.now();
+  return () => {
+    const nowMs = performance.now();
+    left = Math.min(burst, left + ((nowMs - atMs) * perSecond) / 1000);
+    atMs = nowMs;
+    if (left < 1) return false;
+    left -= 1;
+    return true;
+  };
 }
 
 /** Consecutive texts in parts of at most so many characters; a longer one is a part of its own. */

@@ -3,6 +3,7 @@ import { FakeDisk, FakeMachine, type Script, VirtualClock } from '@drover/testki
 import { beforeEach, expect, test } from 'vitest';
 import { Agent } from './agent.ts';
 import type { AttemptKey, LogStream, Memory } from './ports.ts';
+import { INLINE_LOG_BYTES, LINK_MESSAGE_BYTES } from './protocol.ts';
 
 const HERD = '00000000-0000-4000-8000-000000000001';
 const OTHER = '00000000-0000-4000-8000-000000000002';
@@ -30,6 +31,8 @@ let said: WorkerMessage[];
 let resets: string[];
 let remembered: Memory[];
 let streams: LogStream[];
+/** The disk is full: nothing can be remembered. */
+let full: boolean;
 let count = 0;
 
 const life = { dead: false, skewMs: 0 };
@@ -50,7 +53,10 @@ async function open(memory: Memory = { herd: HERD, epoch: 1 }): Promise<void> {
       machine,
       log: { info: nothing, warn: nothing, error: nothing },
       toBase64: (bytes) => Buffer.from(bytes).toString('base64'),
-      remember: async (what) => void remembered.push(what),
+      remember: async (what) => {
+        if (full) throw new Error('ENOSPC');
+        remembered.push(what);
+      },
       dialLog: async (stream) => void streams.push(stream),
     },
     { session: HERD, bootId: 'b', offer: { ...offer, version: 'v' }, memory },
@@ -120,6 +126,7 @@ beforeEach(async () => {
   resets = [];
   remembered = [];
   streams = [];
+  full = false;
   await open();
   await hear([welcome()]);
 });
@@ -181,7 +188,8 @@ test('what is stopped before it is started can start no more', async () => {
 
 test('a stop during the launch waits for it, and follows it at once', async () => {
   const order = orderFor();
-  await hear([start(order), stop(order)]);
+  await hear([start(order)]);
+  await hear([stop(order)]);
   expect(machine.signals).toEqual([]);
   await pass(10);
   expect(machine.signals).toEqual(['SIGTERM at 1']);
@@ -262,4 +270,139 @@ test('of hundreds that are queued a few are started in a turn, and an end betwee
   expect(disk.starts.length).toBeLessThan(200);
   await pass(100);
   expect(disk.starts).toHaveLength(301);
+});
+
+/** Makes so many ended records, each with a log as large as may ride in a report. */
+async function endedWithLogs(howMany: number): Promise<void> {
+  for (let i = 0; i < howMany; i++) {
+    const order = orderFor();
+    const log = 'x'.repeat(INLINE_LOG_BYTES);
+    const exit = { code: 0, signal: null, reason: null, atMs: clock.view(life).wallMs() };
+    const process = { order, pid: 1, port: 1, startedAtMs: 1, exit, stop: null, log };
+    disk.processes.set(`${order.instance}/1`, process);
+  }
+  await open();
+  await pass(10);
+  said = [];
+}
+
+test('an inventory of any number of records stays within what the link takes', async () => {
+  await endedWithLogs(800);
+  await hear([welcome(true)]);
+  const [inventory] = framesSaid('inventory') as { items: AttemptFact[] }[];
+  expect(inventory?.items).toHaveLength(800);
+  expect(inventory?.items.every((item) => item.phase === 'RELEASED' && item.inlineLog === null)).toBe(true);
+  const sizes = said.map((message) => JSON.stringify(message).length);
+  expect(Math.max(...sizes)).toBeLessThan(5 * 1024 * 1024);
+  expect(said.at(-1)?.frames[0]?.type).toBe('inventory');
+  const sum = sizes.reduce((a, b) => a + b);
+  expect(sum).toBeLessThan(LINK_MESSAGE_BYTES + 2 * 1024 * 1024);
+});
+
+test('reports are bounded by the bytes of the logs in them', async () => {
+  await endedWithLogs(300);
+  await hear([welcome()]);
+  const reports = framesSaid('report') as { items: AttemptFact[] }[];
+  expect(reports.flatMap(({ items }) => items).filter((item) => item.inlineLog)).toHaveLength(300);
+  expect(reports.length).toBeGreaterThan(1);
+  expect(Math.max(...reports.map((frame) => JSON.stringify(frame).length))).toBeLessThan(5 * 1024 * 1024);
+});
+
+test('a head that takes the hello and says nothing is dialled again', async () => {
+  agent.closed();
+  agent.opened(link);
+  await pass(14_000);
+  expect(resets).toEqual([]);
+  await pass(2_000);
+  expect(resets).toEqual(['the head does not welcome this worker']);
+});
+
+test('a message that cannot be carried out resets the link, and its epoch is not taken', async () => {
+  full = true;
+  const order = orderFor();
+  await hear([welcome(), start(order)], 5);
+  expect(resets).toEqual(['a message could not be carried out']);
+  await hear([start(order)]);
+  agent.closed();
+  full = false;
+  said = [];
+  agent.opened(link);
+  expect(said[0]?.epoch).toBe(1);
+  await hear([welcome(true), start(order)], 5);
+  expect(remembered).toEqual([{ herd: HERD, epoch: 5 }]);
+  await pass(5);
+  expect(disk.starts).toHaveLength(1);
+  expect(resets).toHaveLength(1);
+});
+
+test('what is stopped while it waits for its start is never started', async () => {
+  const orders = Array.from({ length: 40 }, () => orderFor());
+  const last = orders.at(-1) as StartOrder;
+  await hear([...orders.map(start), stop(last)]);
+  await pass(50);
+  expect(disk.starts).toHaveLength(39);
+  expect(lastFact(last)).toMatchObject({
+    phase: 'RELEASED',
+    exit: { stopped: true, reason: { code: 'NOT_STARTED' } },
+  });
+  await hear([forget(last)]);
+  expect(machine.removed).toEqual([last.instance]);
+});
+
+/** What a worker leaves that dies between the record of an attempt and its process. */
+function recorded(stopped: boolean): StartOrder {
+  const order = orderFor();
+  const note = { atMs: clock.view(life).wallMs(), graceMs: 500 };
+  const process = {
+    order,
+    pid: 1,
+    port: 1,
+    startedAtMs: null,
+    exit: null,
+    stop: stopped ? note : null,
+    log: '',
+  };
+  disk.processes.set(`${order.instance}/1`, process);
+  return order;
+}
+
+test('after a restart an attempt that was recorded and stopped is not started', async () => {
+  const [plain, stopped] = [recorded(false), recorded(true)];
+  await open();
+  await hear([welcome(true)]);
+  await pass(10);
+  expect(disk.starts).toEqual([`${plain.instance}/1`]);
+  expect(lastFact(stopped)).toMatchObject({ phase: 'RELEASED', exit: { reason: { code: 'NOT_STARTED' } } });
+  expect(disk.processes.has(`${stopped.instance}/1`)).toBe(false);
+});
+
+test('an attempt that cannot be withdrawn is started, then stopped', async () => {
+  const stopped = recorded(true);
+  disk.failNext('withdraw');
+  await open();
+  await hear([welcome(true)]);
+  await pass(20);
+  expect(disk.starts).toHaveLength(1);
+  expect(lastFact(stopped)).toMatchObject({ phase: 'RELEASED', exit: { code: 143, stopped: true } });
+});
+
+test('a stop during the launch is noted, so that a worker that restarts then starts nothing', async () => {
+  const order = orderFor();
+  await hear([start(order)]);
+  await hear([stop(order)]);
+  expect(disk.processes.get(`${order.instance}/1`)?.stop).toMatchObject({ graceMs: 500 });
+});
+
+test('what the head does not know is kept, but not for ever once it has ended', async () => {
+  const [left, ended] = [await running(orderFor()), await running(orderFor({ runMs: 10 }))];
+  await pass(20);
+  const unknown = (key: AttemptKey): HeadFrame => ({ type: 'unknown', ...keyOf(key) });
+  await hear([unknown(left), unknown(ended)]);
+  expect(machine.removed).toEqual([]);
+  agent.closed();
+  await pass(7 * 24 * 3_600_000);
+  agent.opened(link);
+  await hear([unknown(left), unknown(ended)]);
+  expect(machine.removed).toEqual([ended.instance]);
+  expect(agent.running).toBe(1);
 });

@@ -7,9 +7,12 @@
 import { hash53 } from '@drover/core';
 import type { AttemptFact, HeadFrame, HeadMessage, Offer, WorkerFrame } from '@drover/core/wire';
 import { Attempt } from './attempt.ts';
-import { FACTS_PER_MESSAGE, LAUNCHES_AT_ONCE } from './limits.ts';
+import { asInventory, inMessages } from './facts.ts';
+import { LaunchQueue } from './launch-queue.ts';
+import { UNKNOWN_KEPT_MS } from './limits.ts';
+import { LinkWatch } from './link-watch.ts';
 import { readLogFrom } from './log-stream.ts';
-import type { AgentPorts, AttemptKey, LinkPort, Memory, Timer } from './ports.ts';
+import type { AgentPorts, AttemptKey, LinkPort, Memory } from './ports.ts';
 import { digestLine, LINK_PROTOCOL } from './protocol.ts';
 
 export interface AgentOptions {
@@ -26,16 +29,15 @@ export class Agent {
   readonly #options: AgentOptions;
   readonly #attempts = new Map<string, Attempt>();
   readonly #untold = new Set<string>();
-  readonly #launchQueue: Attempt[] = [];
+  readonly #launchQueue: LaunchQueue;
+  readonly #watch: LinkWatch;
   readonly #progressListeners = new Set<() => void>();
-  #launching = 0;
-  #launchDue = false;
   #memory: Memory;
   #link: LinkPort | null = null;
+  /** A message could not be carried out, so none after it may be: the next inventory mends it. */
+  #broken = false;
   #welcomed = false;
   #flushing = false;
-  #pingTimer: Timer | null = null;
-  #answeredMs = 0;
   #chain: Promise<void> = Promise.resolve();
   #resolveWelcome: () => void = () => undefined;
   readonly #firstWelcome = new Promise<void>((resolve) => {
@@ -47,6 +49,8 @@ export class Agent {
     this.#ports = ports;
     this.#options = options;
     this.#memory = options.memory;
+    this.#launchQueue = new LaunchQueue(ports, () => this.#flush());
+    this.#watch = new LinkWatch(ports.clock);
   }
 
   /** Takes up everything that an earlier process left. Before any link. */
@@ -54,10 +58,11 @@ export class Agent {
     this.#ports.machine.onEnd((key, exit) => this.#attempts.get(tagOf(key))?.ended(exit));
     for (const found of await this.#ports.machine.scan()) {
       const attempt = this.#add(found, found.order);
-      await attempt.adopt(found);
-      if (found.state === 'preparing') this.#launchQueue.push(attempt);
+      attempt.adopt(found);
+      if (found.state !== 'preparing') continue;
+      if (found.stop) await this.#withdraw(attempt, found.stop.graceMs);
+      else this.#launchQueue.add(attempt);
     }
-    this.#launchMore();
   }
 
   #add(key: AttemptKey, order: Attempt['order']): Attempt {
@@ -70,7 +75,9 @@ export class Agent {
   /** A link is open: say who this is and what is here. */
   opened(link: LinkPort): void {
     this.#link = link;
+    this.#broken = false;
     this.#welcomed = false;
+    this.#watch.untilWelcome((why) => link.reset(why));
     const { session, bootId, offer } = this.#options;
     this.#send({
       type: 'hello',
@@ -86,7 +93,7 @@ export class Agent {
   closed(): void {
     this.#link = null;
     this.#welcomed = false;
-    this.#pingTimer?.cancel();
+    this.#watch.stop();
   }
 
   get isWelcome(): boolean {
@@ -104,13 +111,15 @@ export class Agent {
     return count;
   }
 
-  /** A checked message of the head. Messages take effect in order. */
+  /** A checked message of the head. Messages take effect in order, or the link is dialled again. */
   receive(message: HeadMessage): void {
     this.#chain = this.#chain
-      .then(() => this.#take(message))
-      .catch((err: unknown) =>
-        this.#ports.log.error({ err }, 'a message of the head could not be carried out'),
-      );
+      .then(() => (this.#broken ? undefined : this.#take(message)))
+      .catch((err: unknown) => {
+        this.#broken = true;
+        this.#ports.log.warn({ err }, 'a message of the head could not be carried out');
+        this.#link?.reset('a message could not be carried out');
+      });
   }
 
   async #take(message: HeadMessage): Promise<void> {
@@ -125,8 +134,9 @@ export class Agent {
       return;
     }
     if (herd === null || message.epoch > epoch) {
-      this.#memory = { herd: message.herd, epoch: message.epoch };
-      await this.#ports.remember(this.#memory);
+      const memory = { herd: message.herd, epoch: message.epoch };
+      await this.#ports.remember(memory);
+      this.#memory = memory;
     }
     for (const frame of message.frames) this.#obey(frame);
   }
@@ -137,41 +147,44 @@ export class Agent {
     else if (frame.type === 'stop') this.#stop(frame, frame.graceMs);
     else if (frame.type === 'forget') this.#forget(frame);
     else if (frame.type === 'sendLog') this.#sendLog(frame);
-    else if (frame.type === 'pong') this.#answeredMs = Math.max(this.#answeredMs, frame.sentMs);
+    else if (frame.type === 'pong') this.#watch.answered(frame.sentMs);
     else this.#noteUnknown(frame);
   }
 
-  #noteUnknown({ instance, attempt }: AttemptKey): void {
-    this.#ports.log.warn({ instance, attempt }, 'the head does not know this attempt; it is kept');
+  /** Kept, also by a head from an older copy; but the record of what ended long ago does not stay for ever. */
+  #noteUnknown(key: AttemptKey): void {
+    const ref = { instance: key.instance, attempt: key.attempt };
+    const fact = this.#attempts.get(tagOf(key))?.fact();
+    const endedMs = fact?.phase === 'RELEASED' ? fact.exit?.atMs : undefined;
+    if (endedMs === undefined || this.#ports.clock.wallMs() - endedMs <= UNKNOWN_KEPT_MS) {
+      this.#ports.log.warn(ref, 'the head does not know this attempt; it is kept');
+      return;
+    }
+    const words =
+      'the head does not know this attempt, which ended over 7 days ago; its record and log are removed';
+    this.#ports.log.warn({ ...ref, endedMs }, words);
+    this.#forget(key);
   }
 
   #welcome(frame: Extract<HeadFrame, { type: 'welcome' }>): void {
     this.#welcomed = true;
     this.#resolveWelcome();
-    this.#answeredMs = this.#ports.clock.monoMs();
-    if (frame.sendInventory) {
-      const items = [...this.#attempts.values()].map((attempt) => attempt.fact());
-      this.#untold.clear();
-      this.#send({ type: 'inventory', items });
-    } else {
-      this.#flush();
-    }
-    this.#ping(frame.pingMs, frame.leaseMs);
+    if (frame.sendInventory) this.#sendInventory();
+    else this.#flush();
+    this.#watch.welcomed({
+      pingMs: frame.pingMs,
+      leaseMs: frame.leaseMs,
+      ping: (sentMs) => this.#send({ type: 'ping', sentMs }),
+      onSilence: (why) => this.#link?.reset(why),
+    });
   }
 
-  /** Only an answered ping counts: a link that sends and hears nothing is no link. */
-  #ping(pingMs: number, leaseMs: number): void {
-    const { clock } = this.#ports;
-    this.#pingTimer?.cancel();
-    this.#pingTimer = clock.after(pingMs, () => {
-      const now = clock.monoMs();
-      if (now - this.#answeredMs > leaseMs) {
-        this.#link?.reset('the head does not answer');
-        return;
-      }
-      this.#send({ type: 'ping', sentMs: now });
-      this.#ping(pingMs, leaseMs);
-    });
+  /** Small logs go before it, in reports: what the head has by then it need not fetch. */
+  #sendInventory(): void {
+    const facts = [...this.#attempts.values()].map((attempt) => attempt.fact());
+    this.#untold.clear();
+    this.#report(facts.filter((fact) => fact.inlineLog !== null));
+    this.#send({ type: 'inventory', items: asInventory(facts) });
   }
 
   #start(order: NonNullable<Attempt['order']>): void {
@@ -180,35 +193,7 @@ export class Agent {
       this.#tell(tagOf(order));
       return;
     }
-    this.#launchQueue.push(this.#add(order, order));
-    this.#launchMore();
-  }
-
-  /** A few starts in a turn; ends, messages and pings that came meanwhile go before the next few. */
-  #launchMore(): void {
-    if (this.#launchDue || this.#launching >= LAUNCHES_AT_ONCE || this.#launchQueue.length === 0) return;
-    this.#launchDue = true;
-    this.#ports.clock.defer(() => {
-      this.#launchDue = false;
-      this.#flush();
-      while (this.#launching < LAUNCHES_AT_ONCE) {
-        const attempt = this.#launchQueue.shift();
-        if (!attempt) return;
-        this.#launch(attempt);
-      }
-    });
-  }
-
-  #launch(attempt: Attempt): void {
-    this.#launching += 1;
-    attempt
-      .launch()
-      .catch((err: unknown) => this.#ports.log.error({ ...attempt.key, err }, 'a start went wrong'))
-      .finally(() => {
-        this.#launching -= 1;
-        this.#launchMore();
-      })
-      .catch(() => undefined);
+    this.#launchQueue.add(this.#add(order, order));
   }
 
   #stop(key: AttemptKey, graceMs: number): void {
@@ -218,9 +203,18 @@ export class Agent {
       return;
     }
     if (attempt.phase === 'RELEASED') this.#tell(tagOf(key));
-    attempt
-      .stop(graceMs)
-      .catch((err: unknown) => this.#ports.log.error({ ...attempt.key, err }, 'could not stop'));
+    if (!this.#launchQueue.takeOut(attempt)) {
+      attempt.stop(graceMs);
+      return;
+    }
+    this.#withdraw(attempt, graceMs).catch((err: unknown) =>
+      this.#ports.log.error({ ...attempt.key, err }, 'could not stop'),
+    );
+  }
+
+  async #withdraw(attempt: Attempt, graceMs: number): Promise<void> {
+    // An earlier process had begun it after all: it is taken up as any start, and stopped.
+    if (!(await attempt.withdraw(graceMs))) this.#launchQueue.add(attempt);
   }
 
   #forget(key: AttemptKey): void {
@@ -248,12 +242,14 @@ export class Agent {
     const { available, size } =
       attempt.order === null ? { available: 0, size: 0 } : await machine.logExtent(key);
     const wanted = frame.offset < 0 ? size + frame.offset : frame.offset;
-    const offset = Math.min(Math.max(wanted, available), frame.follow ? Math.max(wanted, available) : size);
+    const kept = Math.max(wanted, available);
+    const offset = frame.follow ? kept : Math.min(kept, size);
+    const most = frame.follow ? Number.POSITIVE_INFINITY : size - offset;
     const bytes = readLogFrom({
       machine,
       key,
       offset,
-      limit: frame.limit ?? Number.POSITIVE_INFINITY,
+      limit: Math.min(frame.limit ?? Number.POSITIVE_INFINITY, most),
       follow: frame.follow,
       isComplete: () => attempt.phase === 'RELEASED',
       onProgress: (listener) => {
@@ -278,7 +274,7 @@ export class Agent {
     this.#ports.clock.defer(() => {
       this.#flushing = false;
       // Else it goes with what the next turn has to tell: a message costs the head a commit.
-      if (!this.#launchDue) this.#flush();
+      if (!this.#launchQueue.isDue) this.#flush();
     });
   }
 
@@ -290,8 +286,11 @@ export class Agent {
       if (attempt) items.push(attempt.fact());
     }
     this.#untold.clear();
-    for (let at = 0; at < items.length; at += FACTS_PER_MESSAGE)
-      this.#send({ type: 'report', items: items.slice(at, at + FACTS_PER_MESSAGE) });
+    this.#report(items);
+  }
+
+  #report(facts: readonly AttemptFact[]): void {
+    for (const items of inMessages(facts)) this.#send({ type: 'report', items });
   }
 
   #send(frame: WorkerFrame): void {

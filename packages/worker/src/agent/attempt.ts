@@ -1,14 +1,18 @@
 /**
  * One attempt on this worker, from the order to the moment when nothing is left of it.
  *
- * - PREPARING: the order is being carried out. A stop that comes now waits for the start, and follows it at once.
+ * - PREPARING: the order waits (a stop refuses it then), or is being carried out. A stop that comes now waits for the
+ *   start, and follows it at once.
  * - RUNNING: the command runs. Its own end, or a stop (SIGTERM, the grace period, SIGKILL until nobody is left).
  * - EXITED: the command has ended. Whoever it left behind is ended in the same way; then the port must be unbound and
  *   the device memory free. The end of a stopped attempt is told only when its last process has gone, and then waits
  *   up to {@link RELEASE_PATIENCE_MS} for the rest, so that "cancelled" means that nothing of it runs.
  * - RELEASED: only the record and the log are left, until the head has both.
+ *
+ * What fails on the way from EXITED to RELEASED is tried until it works; meanwhile the end is told without it.
  */
 import type { AttemptFact, AttemptPhase, ExitFact, StartOrder } from '@drover/core/wire';
+import { pause, untilItWorks } from './persist.ts';
 import {
   type AgentPorts,
   type AttemptKey,
@@ -22,6 +26,12 @@ import { INLINE_LOG_BYTES } from './protocol.ts';
 const RELEASE_PATIENCE_MS = 5_000;
 const POLL_MS = { first: 5, most: 500 } as const;
 const KILL_AGAIN_MS = 1_000;
+/** After so many failures an end is told without what could not be had. */
+const FAILURES = 3;
+/** Times of files are behind the clock by up to a tick of the kernel. */
+const FILE_TIME_MS = 20;
+/** What the schema of the link takes. */
+const MOST_MESSAGE = 2_000;
 
 type End = Omit<ExitFact, 'stopped'>;
 
@@ -40,7 +50,10 @@ export class Attempt {
   #log = { available: 0, size: 0 };
   #inlineLog: string | null = null;
   #launched = false;
-  #finishing = false;
+  /** An earlier process of this worker recorded it. */
+  #recorded = false;
+  /** The first signal of a stop that met the command itself; not yet sent when sending failed. */
+  #signalled: { readonly atMs: number; sent: boolean } | null = null;
   /** An end that was seen before its start was. */
   #earlyEnd: End | null = null;
 
@@ -90,45 +103,66 @@ export class Attempt {
     if (this.#earlyEnd) return this.ended(this.#earlyEnd);
     this.#phase = 'RUNNING';
     this.#changed();
-    if (this.#stop) await this.#beginStop(this.#stop);
+    if (!this.#stop) return;
+    // The grace period begins with the signal.
+    this.#stop = { ...this.#stop, atMs: this.#ports.clock.wallMs() };
+    this.#beginStop(this.#stop);
   }
 
   /** A stop for something that never began here: told as its end, so that it cannot begin later. */
   refuse(): void {
-    this.#stop = { atMs: this.#ports.clock.wallMs(), graceMs: 0 };
-    this.#endWithoutStart({ code: 'NOT_STARTED', message: 'stopped before it was started' });
+    this.#stop ??= { atMs: this.#ports.clock.wallMs(), graceMs: 0 };
+    this.#endWithoutStart({ code: 'NOT_STARTED', message: 'stopped before it was started' }, true);
   }
 
-  #endWithoutStart(reason: { code: string; message: string }): void {
+  /** A stop while it waits for its start. @returns false when it has begun all the same: `launch` takes it up */
+  async withdraw(graceMs: number): Promise<boolean> {
+    this.#stop ??= { atMs: this.#ports.clock.wallMs(), graceMs };
+    if (this.#recorded) {
+      this.#changed();
+      try {
+        if (!(await this.#ports.machine.withdraw(this.key))) return false;
+      } catch (err) {
+        this.#ports.log.warn({ ...this.key, err }, 'could not withdraw a start; it is started, then stopped');
+        return false;
+      }
+    }
+    this.refuse();
+    return true;
+  }
+
+  #endWithoutStart(reason: { code: string; message: string }, stopped = false): void {
     this.#exit = {
       code: null,
       signal: null,
-      reason,
+      reason: { code: reason.code, message: reason.message.slice(0, MOST_MESSAGE) },
       atMs: this.#ports.clock.wallMs(),
-      stopped: this.#stop !== null,
+      stopped,
     };
     this.#phase = 'RELEASED';
     this.#changed();
   }
 
   /** Takes up what an earlier process of this worker left. */
-  async adopt(found: FoundAttempt): Promise<void> {
+  adopt(found: FoundAttempt): void {
     this.#stop = found.stop;
     this.#pid = found.pid;
     this.#port = found.port;
     this.#startedAtMs = found.startedAtMs;
-    if (found.state === 'preparing') return;
+    this.#recorded = found.state === 'preparing';
+    if (this.#recorded) return;
     this.#launched = true;
+    if (found.stop) this.#signalled = { atMs: found.stop.atMs, sent: true };
     if (found.state === 'ended') {
       if (found.exit) this.ended(found.exit);
       return;
     }
     this.#phase = 'RUNNING';
-    if (found.stop) await this.#beginStop(found.stop);
+    if (found.stop) this.#beginStop(found.stop);
   }
 
   /** @param graceMs until SIGKILL; a stop under way is only ever shortened. */
-  async stop(graceMs: number): Promise<void> {
+  stop(graceMs: number): void {
     const now = this.#ports.clock.wallMs();
     if (this.#phase === 'RELEASED') return;
     if (this.#stop) {
@@ -137,17 +171,52 @@ export class Attempt {
     } else {
       this.#stop = { atMs: now, graceMs };
     }
-    if (this.#launched) await this.#beginStop(this.#stop);
+    if (this.#launched) this.#beginStop(this.#stop);
+    else this.#note(this.#stop);
   }
 
-  async #beginStop(stop: StopNote): Promise<void> {
-    const { machine, clock } = this.#ports;
+  /** Whatever fails here: the kill timer runs, and a signal that could not be sent is sent again. */
+  #beginStop(stop: StopNote): void {
+    const { clock } = this.#ports;
     this.#changed();
-    await machine.noteStop(this.key, stop);
-    await machine.signal(this.key, 'SIGTERM');
     // A wall clock that was set back must not stretch the grace period.
-    const leftMs = Math.min(stop.graceMs, Math.max(0, stop.atMs + stop.graceMs - clock.wallMs()));
-    this.#killAfter(leftMs);
+    this.#killAfter(Math.min(stop.graceMs, Math.max(0, stop.atMs + stop.graceMs - clock.wallMs())));
+    // On disk before the signal, so that a worker that restarts knows by whom it ended; but never waited for.
+    this.#note(stop);
+    const signalled = { atMs: clock.wallMs(), sent: true };
+    if (!this.#exit) this.#signalled ??= signalled;
+    this.#terminate(() => this.#stop === stop);
+  }
+
+  /** SIGTERM, until it could be sent or is no longer `wanted`. */
+  #terminate(wanted: () => boolean): void {
+    const { machine, clock } = this.#ports;
+    const isDue = (): boolean => wanted() && this.#phase !== 'RELEASED';
+    const signalled = this.#exit ? null : this.#signalled;
+    untilItWorks(
+      clock,
+      async () => {
+        if (!isDue()) return;
+        if (signalled && !this.#exit) signalled.sent = true;
+        await machine.signal(this.key, 'SIGTERM');
+      },
+      (err) => {
+        if (signalled && !this.#exit) signalled.sent = false;
+        this.#ports.log.warn({ ...this.key, err }, 'could not send SIGTERM; trying again');
+      },
+    ).catch(() => undefined);
+  }
+
+  /** Best effort: without the note a worker that restarts must be told again to stop. */
+  #note(stop: StopNote): void {
+    const { machine, clock } = this.#ports;
+    untilItWorks(
+      clock,
+      async () => {
+        if (this.#stop === stop && this.#phase !== 'RELEASED') await machine.noteStop(this.key, stop);
+      },
+      (err) => this.#ports.log.warn({ ...this.key, err }, 'could not note a stop; trying again'),
+    ).catch(() => undefined);
   }
 
   #killAfter(delayMs: number): void {
@@ -156,7 +225,7 @@ export class Attempt {
       if (this.#phase === 'RELEASED') return;
       this.#ports.machine
         .signal(this.key, 'SIGKILL')
-        .catch((err: unknown) => this.#ports.log.error({ ...this.key, err }, 'could not kill'))
+        .catch((err: unknown) => this.#ports.log.warn({ ...this.key, err }, 'could not kill; trying again'))
         .finally(() => this.#killAfter(KILL_AGAIN_MS))
         .catch(() => undefined);
     });
@@ -169,49 +238,75 @@ export class Attempt {
       this.#earlyEnd = end;
       return;
     }
-    this.#exit = { ...end, stopped: this.#stop !== null };
+    this.#exit = { ...end, stopped: this.#endedByStop(end) };
     this.#finish().catch((err: unknown) =>
       this.#ports.log.error({ ...this.key, err }, 'could not finish an attempt'),
     );
   }
 
+  /** Success that came before the signal, or without one, is what the command did by itself. */
+  #endedByStop(end: End): boolean {
+    if (!this.#signalled) return false;
+    if (end.code !== 0) return true;
+    return this.#signalled.sent && end.atMs >= this.#signalled.atMs - FILE_TIME_MS;
+  }
+
   async #finish(): Promise<void> {
-    if (this.#finishing) return;
-    this.#finishing = true;
-    const { machine } = this.#ports;
+    const { machine, clock } = this.#ports;
+    const byItself = !this.#exit?.stopped;
     const orphaned = this.#exit?.reason?.code === 'SUPERVISOR_LOST';
-    if (!(await machine.isEmpty(this.key))) {
-      if (!this.#exit?.stopped) await this.#tellExited();
-      if (!this.#killTimer) await this.#endTheRest(orphaned ? 0 : (this.order?.graceMs ?? 0));
-      await this.#until(() => machine.isEmpty(this.key));
+    // That a stopped attempt has ended is said only of one that is known to be empty.
+    const isEmpty = () => this.#surely('is it empty', () => machine.isEmpty(this.key), byItself);
+    if (!(await isEmpty())) {
+      if (byItself) await this.#tellExited();
+      if (!this.#killTimer) this.#endTheRest(orphaned ? 0 : ((this.#stop ?? this.order)?.graceMs ?? 0));
+      await this.#until(isEmpty);
     }
     this.#killTimer?.cancel();
-    if (!(await machine.isReleased(this.key))) {
-      if (!this.#exit?.stopped) await this.#tellExited();
-      const patience = this.#ports.clock.after(RELEASE_PATIENCE_MS, () => {
+    const isReleased = () => this.#surely('is it released', () => machine.isReleased(this.key));
+    if (!(await isReleased())) {
+      if (byItself) await this.#tellExited();
+      const patience = clock.after(RELEASE_PATIENCE_MS, () => {
         this.#tellExited().catch((err: unknown) =>
           this.#ports.log.error({ ...this.key, err }, 'could not tell an end'),
         );
       });
-      await this.#until(() => machine.isReleased(this.key));
+      await this.#until(isReleased);
       patience.cancel();
     }
-    await machine.release(this.key);
-    await this.#measureLog();
-    const whole = this.#log.available === 0 && this.#log.size > 0 && this.#log.size <= INLINE_LOG_BYTES;
-    if (whole) this.#inlineLog = this.#ports.toBase64(await machine.readLog(this.key, 0, this.#log.size));
+    await this.#surely('release', () => machine.release(this.key));
+    await this.#surely('the size of its log', () => this.#measureLog());
+    this.#inlineLog = await this.#smallLog();
     this.#phase = 'RELEASED';
     this.#changed();
   }
 
-  async #endTheRest(graceMs: number): Promise<void> {
-    await this.#ports.machine.signal(this.key, 'SIGTERM');
-    this.#killAfter(graceMs);
+  /** @param mayTell whether the end may be told after a few failures */
+  #surely<T>(what: string, step: () => Promise<T>, mayTell = true): Promise<T> {
+    return untilItWorks(this.#ports.clock, step, async (err, failures) => {
+      this.#ports.log.warn({ ...this.key, what, failures, err }, 'an end is held up; trying again');
+      if (mayTell && failures === FAILURES) await this.#tellExited();
+    });
   }
 
+  #endTheRest(graceMs: number): void {
+    this.#killAfter(graceMs);
+    this.#terminate(() => true);
+  }
+
+  /** With the extent of the log as far as it is known. */
   async #tellExited(): Promise<void> {
-    if (this.#phase !== 'RUNNING' && this.#phase !== 'PREPARING') return;
-    await this.#measureLog();
+    const isDue = (): boolean => this.#phase === 'RUNNING' || this.#phase === 'PREPARING';
+    for (let failures = 0; isDue() && failures < FAILURES; failures += 1) {
+      try {
+        await this.#measureLog();
+        break;
+      } catch (err) {
+        this.#ports.log.warn({ ...this.key, err }, 'could not measure a log');
+        await pause(this.#ports.clock, POLL_MS.first);
+      }
+    }
+    if (!isDue()) return;
     this.#phase = 'EXITED';
     this.#changed();
   }
@@ -220,11 +315,24 @@ export class Attempt {
     this.#log = await this.#ports.machine.logExtent(this.key);
   }
 
+  /** All of a small log; null for others, and for one that cannot be read: the head asks for it by stream. */
+  async #smallLog(): Promise<string | null> {
+    const { available, size } = this.#log;
+    if (available > 0 || size === 0 || size > INLINE_LOG_BYTES) return null;
+    try {
+      const bytes = await this.#ports.machine.readLog(this.key, 0, size);
+      return bytes.length === size ? this.#ports.toBase64(bytes) : null;
+    } catch (err) {
+      this.#ports.log.warn({ ...this.key, err }, 'could not read a log');
+      return null;
+    }
+  }
+
   /** Looks again and again, less and less often, until it holds. */
   async #until(holds: () => Promise<boolean>): Promise<void> {
     for (let delayMs: number = POLL_MS.first; ; delayMs = Math.min(delayMs * 2, POLL_MS.most)) {
       if (await holds()) return;
-      await new Promise<void>((resolve) => this.#ports.clock.after(delayMs, resolve));
+      await pause(this.#ports.clock, delayMs);
     }
   }
 }

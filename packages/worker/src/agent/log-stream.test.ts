@@ -20,7 +20,7 @@ function readingOf(moves: number[], rest: Partial<LogReading> = {}): LogReading 
     machine: machine as Machine,
     key: { instance: 'i', attempt: 1 },
     offset: 0,
-    limit: Number.POSITIVE_INFINITY,
+    limit: TEXT.length,
     follow: false,
     isComplete: () => true,
     onProgress: () => () => undefined,
@@ -39,9 +39,28 @@ test('it reads to the end, and no more than was asked for', async () => {
   expect(await all(readingOf([], { offset: 2, limit: 5 }))).toBe('cdefg');
 });
 
-test.each([false, true])('bytes that are trimmed meanwhile are left out (follow: %s)', async (follow) => {
-  expect(await all(readingOf([0, 5], { follow }))).toBe('abcfghij');
-  expect(await all(readingOf([2, 4, 9], { follow }))).toBe('j');
+test.each([false, true])(
+  'where bytes were trimmed meanwhile the stream is cut (follow: %s)',
+  async (follow) => {
+    let text = '';
+    const read = async (): Promise<void> => {
+      for await (const chunk of readLogFrom(readingOf([0, 5], { follow })))
+        text += Buffer.from(chunk).toString();
+    };
+    await expect(read()).rejects.toThrow('gone');
+    expect(text).toBe('abc');
+  },
+);
+
+test('a log that is removed before all that was announced went out cuts the stream', async () => {
+  const reading = readingOf([]);
+  let reads = 0;
+  const removed: Partial<Machine> = {
+    logExtent: async () => ({ available: 0, size: reads > 1 ? 0 : TEXT.length }),
+    readLog: async () => Buffer.from(reads++ === 0 ? 'abc' : ''),
+  };
+  const machine = { ...reading.machine, ...removed } as Machine;
+  await expect(all({ ...reading, machine })).rejects.toThrow('7 bytes before');
 });
 
 test('any other failure ends the stream', async () => {

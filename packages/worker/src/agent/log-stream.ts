@@ -1,4 +1,8 @@
-/** The bytes of one log from an offset, to its present end or, following, to the end of the attempt. */
+/**
+ * The bytes of one log from an offset: as many as were announced or, following, all to the end of the attempt. Without
+ * a gap: the head counts them, so where bytes are missing (trimmed, or removed with their attempt) the stream is cut.
+ * The head asks again at its offset then, here or in its archive.
+ */
 import { LOG_CHUNK_BYTES } from './limits.ts';
 import type { AttemptKey, Machine } from './ports.ts';
 
@@ -6,6 +10,7 @@ export interface LogReading {
   readonly machine: Machine;
   readonly key: AttemptKey;
   readonly offset: number;
+  /** Not following: so many are there, else it throws. */
   readonly limit: number;
   readonly follow: boolean;
   /** True when nothing will be written any more. */
@@ -14,6 +19,7 @@ export interface LogReading {
   readonly onProgress: (listener: () => void) => () => void;
 }
 
+/** @throws when bytes are missing */
 export async function* readLogFrom(reading: LogReading): AsyncGenerator<Uint8Array> {
   const { machine, key, isComplete } = reading;
   let at = reading.offset;
@@ -31,19 +37,15 @@ export async function* readLogFrom(reading: LogReading): AsyncGenerator<Uint8Arr
       // Asked before the extent: what was written before the end is then within it.
       const complete = isComplete() || !reading.follow;
       woken = false;
-      const { available, size } = await machine.logExtent(key);
-      at = Math.max(at, available);
-      let trimmed = false;
+      const { size } = await machine.logExtent(key);
       while (at < size && left > 0) {
-        const chunk = await readKept(machine, key, at, Math.min(LOG_CHUNK_BYTES, left, size - at));
-        trimmed = chunk === null;
-        if (chunk === null || chunk.length === 0) break;
+        const chunk = await machine.readLog(key, at, Math.min(LOG_CHUNK_BYTES, left, size - at));
+        if (chunk.length === 0) break;
         at += chunk.length;
         left -= chunk.length;
         yield chunk;
       }
-      if (trimmed) continue;
-      if (complete) return;
+      if (complete) break;
       if (!woken) {
         await new Promise<void>((resolve) => {
           wake = resolve;
@@ -51,23 +53,9 @@ export async function* readLogFrom(reading: LogReading): AsyncGenerator<Uint8Arr
         wake = null;
       }
     }
+    if (left > 0 && !reading.follow) throw new Error(`the log ends ${left} bytes before what was announced`);
   } finally {
     watch?.close();
     stopListening();
-  }
-}
-
-/** Null when the bytes at this offset were trimmed since the extent was asked for. */
-async function readKept(
-  machine: Machine,
-  key: AttemptKey,
-  offset: number,
-  limit: number,
-): Promise<Uint8Array | null> {
-  try {
-    return await machine.readLog(key, offset, limit);
-  } catch (error) {
-    if (error instanceof RangeError) return null;
-    throw error;
   }
 }

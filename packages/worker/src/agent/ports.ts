@@ -73,6 +73,11 @@ export interface Machine {
    * @throws {LaunchError}
    */
   launch(order: StartOrder): Promise<Started>;
+  /**
+   * Makes sure that a recorded attempt that has not begun never will, and removes it. False: it has begun, so `launch`
+   * tells what is there.
+   */
+  withdraw(key: AttemptKey): Promise<boolean>;
   /** Called once for each attempt that was launched or found running, when its command has ended. */
   onEnd(listener: (key: AttemptKey, exit: Omit<ExitFact, 'stopped'>) => void): void;
   /** Records on disk that a stop began, so that a worker that restarts goes on with it. */
@@ -88,7 +93,10 @@ export interface Machine {
   /** Removes the folder of the attempt. */
   remove(key: AttemptKey): Promise<void>;
   logExtent(key: AttemptKey): Promise<{ available: number; size: number }>;
-  /** At most `limit` bytes from `offset`; fewer at the end. `offset` must be within the extent. */
+  /**
+   * At most `limit` bytes from `offset`; fewer at the end.
+   * @throws {RangeError} when bytes from `offset` on were trimmed
+   */
   readLog(key: AttemptKey, offset: number, limit: number): Promise<Uint8Array>;
   /** Calls `listener` soon after the log may have grown; with no promise of one call per write. */
   watchLog(key: AttemptKey, listener: () => void): { close(): void };

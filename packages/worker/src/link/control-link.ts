@@ -5,6 +5,15 @@ import { type Agent, isHeadMessage, LINK_CLOSE, LINK_MESSAGE_BYTES, type Logger 
 
 const BACK_OFF_MS = { first: 50, most: 5_000 } as const;
 const DIAL_MS = 10_000;
+/**
+ * A 401 or 403 may pass: a head that was restored from an older copy does not know this identity until it gets the
+ * newer one back, and a proxy may answer for it. So the worker says so, dials on, more slowly, and keeps its instances,
+ * which are then stopped, trimmed and reported by somebody when the head is mended. It gives up after so many in a row,
+ * and only once nothing runs here: then there is nothing to lose. That it was deleted a head says by a close code,
+ * which ends it at once.
+ */
+const REFUSALS = 5;
+const REFUSED_BACK_OFF_MS = { first: 500, most: 30_000 } as const;
 /** What may wait in the socket before the link counts as stuck. */
 const MOST_BUFFERED_BYTES = 64 * 1024 * 1024;
 
@@ -16,16 +25,32 @@ export interface ControlLinkOptions {
   readonly log: Logger;
   /** The head refuses this identity for good. */
   readonly onRefused: (reason: string) => void;
+  /** For tests: the first wait after a refusal. */
+  readonly refusedBackOffMs?: number;
 }
 
 /** @returns the way to close it for good. */
 export function openControlLink(options: ControlLinkOptions): { close(): void } {
   const { agent, log } = options;
   const url = `${options.headUrl.replace(/^http/, 'ws').replace(/\/+$/, '')}/v1/link`;
+  const firstRefusedMs = options.refusedBackOffMs ?? REFUSED_BACK_OFF_MS.first;
   let backOffMs: number = BACK_OFF_MS.first;
+  let refusals = 0;
   let closed = false;
   let socket: WebSocket | null = null;
   let redial: NodeJS.Timeout | null = null;
+
+  /** @returns the wait before the next dial; null: there is none */
+  const afterRefusal = (status: number): number | null => {
+    refusals += 1;
+    const { running } = agent;
+    log.error(
+      { status, refusals, running },
+      'the head does not know this identity; the instances here are kept, and the head is dialled again',
+    );
+    if (refusals >= REFUSALS && running === 0) return null;
+    return Math.min(firstRefusedMs * 2 ** (refusals - 1), REFUSED_BACK_OFF_MS.most);
+  };
 
   const dial = (): void => {
     if (closed) return;
@@ -51,8 +76,11 @@ export function openControlLink(options: ControlLinkOptions): { close(): void } 
         ws.terminate();
       },
     };
-    let refused: string | null = null;
-    ws.on('open', () => agent.opened(port));
+    let refused: number | null = null;
+    ws.on('open', () => {
+      refusals = 0;
+      agent.opened(port);
+    });
     ws.on('message', (data) => {
       const message = parseMessage(data);
       if (message) {
@@ -64,8 +92,7 @@ export function openControlLink(options: ControlLinkOptions): { close(): void } 
       }
     });
     ws.on('unexpected-response', (_request, response) => {
-      if (response.statusCode === 401 || response.statusCode === 403)
-        refused = 'the head does not know this identity';
+      if (response.statusCode === 401 || response.statusCode === 403) refused = response.statusCode;
       ws.terminate();
     });
     ws.on('error', (err) => log.info({ err: err.message }, 'the link failed'));
@@ -74,8 +101,14 @@ export function openControlLink(options: ControlLinkOptions): { close(): void } 
       socket = null;
       agent.closed();
       if (closed) return;
-      if (refused ?? code === LINK_CLOSE.deleted) {
-        options.onRefused(refused ?? 'this worker has been deleted at the head');
+      if (code === LINK_CLOSE.deleted) {
+        options.onRefused('this worker has been deleted at the head');
+        return;
+      }
+      if (refused !== null) {
+        const waitMs = afterRefusal(refused);
+        if (waitMs === null) options.onRefused('the head does not know this identity');
+        else redial = setTimeout(dial, waitMs * (0.5 + Math.random()));
         return;
       }
       if (code === LINK_CLOSE.identityInUse)

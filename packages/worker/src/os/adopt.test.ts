@@ -1,5 +1,13 @@
 import { type ChildProcess, spawn } from 'node:child_process';
-import { existsSync, readdirSync, readFileSync, rmSync, truncateSync, writeFileSync } from 'node:fs';
+import {
+  existsSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  truncateSync,
+  writeFileSync,
+} from 'node:fs';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import type { Started } from '../agent/ports.ts';
@@ -175,4 +183,22 @@ test('a folder without a record in which nothing began is removed', async () => 
   const second = await bench.open();
   expect(await second.scan()).toEqual([]);
   await until('removed', () => !existsSync(attemptFolder(order.instance)));
+});
+
+test('what was recorded and has not begun can be withdrawn, what has begun cannot', async () => {
+  const first = await bench.open();
+  const order = orderFor(['sleep', '600']);
+  await bench.launch(first, order);
+  expect(await first.withdraw(order)).toBe(false);
+  await first.close();
+  const other = orderFor(['sleep', '600']);
+  const record = readChecked(join(attemptFolder(order.instance), 'record.json')) as Record<string, unknown>;
+  mkdirSync(attemptFolder(other.instance));
+  writeChecked(join(attemptFolder(other.instance), 'record.json'), { ...record, order: other, cgroup: null });
+  const second = await bench.open();
+  const states = (await second.scan()).map(({ instance, state }) => [instance, state]);
+  expect(Object.fromEntries(states)).toEqual({ [order.instance]: 'running', [other.instance]: 'preparing' });
+  expect(await second.withdraw(order)).toBe(false);
+  expect(await second.withdraw(other)).toBe(true);
+  expect(existsSync(attemptFolder(other.instance))).toBe(false);
 });

@@ -1,5 +1,5 @@
 /** The folder of one attempt: what each file in it means, and how it is read. */
-import { existsSync, mkdirSync, readdirSync, statSync, unlinkSync } from 'node:fs';
+import { existsSync, mkdirSync, readdirSync, statSync, unlinkSync, writeFileSync } from 'node:fs';
 import { rm, rmdir, unlink } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { StartOrder } from '@drover/core/wire';
@@ -63,6 +63,17 @@ export function readStop(folder: string): StopNote | null {
     return (readChecked(join(folder, 'stop.json')) as StopNote | undefined) ?? null;
   } catch (error) {
     if (error instanceof DamagedFile) return null;
+    throw error;
+  }
+}
+
+/** Takes the attempt, so that no shim can begin it. False when one has. */
+export function claimStart(folder: string): boolean {
+  try {
+    writeFileSync(join(folder, 'started'), 'withdrawn\n', { flag: 'wx', mode: 0o600 });
+    return true;
+  } catch (error) {
+    if (hasCode(error, 'EEXIST')) return false;
     throw error;
   }
 }

@@ -6,7 +6,7 @@ import { LaunchError } from '../agent/ports.ts';
 import { type Attempt, type End, isShimAlive } from './attempt.ts';
 import { removeCgroup, removeOrphans, removeSetup } from './cgroups.ts';
 import { Ends } from './ends.ts';
-import { folderOf, isRemnant, listFolders, readStop, removeRecord, writeStop } from './folder.ts';
+import { claimStart, folderOf, isRemnant, listFolders, readStop, removeRecord, writeStop } from './folder.ts';
 import { observeEnd, recall, recallShim, recordOrAside } from './found.ts';
 import { GpuMemory } from './gpu-memory.ts';
 import { Launcher, type LauncherParts } from './launcher.ts';
@@ -87,6 +87,15 @@ export class OsMachine implements Machine {
     this.attempts.set(id, attempt);
     this.rounds.add(attempt);
     return startedOf(attempt);
+  }
+
+  /** A shim of an earlier process may be just about to begin: whoever makes `started` decides. */
+  async withdraw(key: AttemptKey): Promise<boolean> {
+    const attempt = this.attempts.get(idOf(key));
+    if (this.launching.has(idOf(key)) || (attempt !== undefined && attempt.shim !== null)) return false;
+    if (attempt !== undefined && !claimStart(attempt.folder)) return false;
+    await this.remove(key);
+    return true;
   }
 
   onEnd(listener: (key: AttemptKey, exit: End) => void): void {
