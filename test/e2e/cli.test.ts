@@ -315,7 +315,7 @@ describe('a head and a worker in the foreground', () => {
   /** On a terminal of 20 columns. What it prints has the ends of line of a terminal. */
   const onTerminal = async (own: Vars, ...args: string[]): Promise<Ended> => {
     const line = `stty cols 20 rows 24; exec '${BIN}' ${args.join(' ')}`;
-    const child = spawn('script', ['-qec', line, '/dev/null'], {
+    const child = spawn('/bin/sh', ['-c', 'exec script -qec "$0" /dev/null', line], {
       env: environment({ ...vars, TERM: 'xterm', SHELL: '/bin/sh', ...own }),
       stdio: ['ignore', 'pipe', 'pipe'],
     });

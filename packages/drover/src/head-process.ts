@@ -30,6 +30,8 @@ export async function runHead(flags: HeadFlags): Promise<number> {
   mkdirSync(flags.state, { recursive: true, mode: 0o700 });
   const lock = acquireLock(flags.state);
   const log = makeProcessLog('head', flags.logLevel);
+  // Heard from the first moment: a signal during the start ends it in order, right after.
+  const stop = untilSignal();
   const { pingMs, leaseMs, offlineMs } = flags;
   const head = await startHead({
     stateDir: flags.state,
@@ -52,7 +54,7 @@ export async function runHead(flags: HeadFlags): Promise<number> {
     `${JSON.stringify({ url: head.url, pid: process.pid, tokenFile: head.tokenFile, herd: head.herd })}\n`,
   );
   flags.onReady({ url: head.url, tokenFile: head.tokenFile, herd: head.herd, pid: process.pid });
-  await untilSignal();
+  await stop;
   log.info({}, 'stopping; no instance is touched');
   setTimeout(() => process.exit(1), STOP_MS).unref();
   await head.close();

@@ -109,7 +109,7 @@ export async function startHead(options: HeadOptions): Promise<Head> {
       await Promise.all([app.close(), ...closed]);
       clearTimeout(cut);
       await engine.state
-        .durable()
+        .close()
         .catch((err: unknown) => log.error({ err }, 'stopping with a store that refuses'));
       await store.close();
     },
