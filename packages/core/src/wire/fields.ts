@@ -5,10 +5,12 @@ import { NAME_RULE, parseName } from '../names.ts';
 
 /** Limits of what one call may carry. Bytes unless the name says otherwise. */
 export const LIMITS = {
-  commandBytes: 128 * 1024,
+  /** One argument may be 128 KiB with its end mark: a limit of the Linux kernel. */
+  commandBytes: 131_071,
   argCount: 4096,
   envCount: 1024,
-  envValueBytes: 128 * 1024,
+  /** The same limit, less the longest key and its "=". */
+  envValueBytes: 130_815,
   envBytes: 1024 * 1024,
   labelCount: 64,
   labelKey: 63,
@@ -20,6 +22,27 @@ export const LIMITS = {
 } as const;
 
 const noNul = (text: string): boolean => !text.includes('\0');
+
+/** Bytes of the text in UTF-8. A lone surrogate counts as the three bytes of its replacement. */
+function utf8Bytes(text: string): number {
+  let bytes = text.length;
+  for (let at = 0; at < text.length; at++) {
+    const code = text.charCodeAt(at);
+    if (code > 0x7f) bytes += 1;
+    // Both halves of a pair count two: four bytes together.
+    if (code > 0x7ff && (code < 0xd800 || code > 0xdfff)) bytes += 1;
+  }
+  return bytes;
+}
+
+/** Half of a surrogate pair has no form in UTF-8: what runs would not be what was asked for. */
+const isUnicode = (text: string): boolean => !/\p{Surrogate}/u.test(text);
+const UNICODE_RULE = 'valid Unicode, without half a surrogate pair';
+const atMost = (bytes: number) =>
+  [
+    (text: string): boolean => text.length <= bytes && utf8Bytes(text) <= bytes,
+    `at most ${bytes} bytes`,
+  ] as const;
 
 export const uuid = z.string().refine(isUuid, 'a UUID in lower case');
 export const name = z.string().transform((text, ctx) => {
@@ -33,7 +56,8 @@ export const name = z.string().transform((text, ctx) => {
 
 const word = z
   .string()
-  .max(LIMITS.commandBytes, `at most ${LIMITS.commandBytes} characters`)
+  .refine(...atMost(LIMITS.commandBytes))
+  .refine(isUnicode, UNICODE_RULE)
   .refine(noNul, 'no NUL character');
 
 /** A string runs in a shell; a list runs as it is, without one. */
@@ -64,7 +88,8 @@ export const env = z
       .refine((key) => !key.startsWith('DROVER_'), 'the prefix DROVER_ is reserved'),
     z
       .string()
-      .max(LIMITS.envValueBytes, `at most ${LIMITS.envValueBytes} characters`)
+      .refine(...atMost(LIMITS.envValueBytes))
+      .refine(isUnicode, UNICODE_RULE)
       .refine(noNul, 'no NUL character'),
   )
   .refine((map) => Object.keys(map).length <= LIMITS.envCount, `at most ${LIMITS.envCount} variables`)

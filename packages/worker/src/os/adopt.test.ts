@@ -149,7 +149,10 @@ test.each([
   const path = join(attemptFolder(bad.instance), 'record.json');
   writeFileSync(path, damage(readFileSync(path, 'utf8')));
   const second = await bench.open();
-  expect((await second.scan()).map((found) => found.instance)).toEqual([good.instance]);
+  const found = await second.scan();
+  expect(found.map(({ instance }) => instance).sort()).toEqual([good.instance, bad.instance].sort());
+  const ended = { state: 'ended', exit: { code: 0 } };
+  expect(found).toMatchObject([ended, ended]);
   expect(readdirSync(join(bench.dir, 'damaged'))).toHaveLength(1);
   expect(bench.logger.lines.join()).toContain('a damaged record was set aside');
   // The attempt itself was begun, and is not begun again.
@@ -179,7 +182,8 @@ test('a folder without a record in which nothing began is removed', async () => 
   await bench.launch(first, order);
   await bench.end(order);
   await first.close();
-  for (const file of ['record.json', 'started']) rmSync(join(attemptFolder(order.instance), file));
+  for (const file of ['record.json', 'started', 'exit', 'log.0'])
+    rmSync(join(attemptFolder(order.instance), file));
   const second = await bench.open();
   expect(await second.scan()).toEqual([]);
   await until('removed', () => !existsSync(attemptFolder(order.instance)));

@@ -1,6 +1,8 @@
 /** Files that are either the old or the new text, never a mixture, and that tell when they were damaged. */
 import {
   closeSync,
+  constants,
+  fstatSync,
   fsyncSync,
   openSync,
   readFileSync,
@@ -35,8 +37,7 @@ export function hasCode(error: unknown, ...codes: string[]): boolean {
  * also survives a power cut (two fsyncs, milliseconds).
  */
 export function writeAtomic(path: string, text: string, durable = false): void {
-  const temporary = `${path}.${process.pid}.${++counter}.tmp`;
-  const fd = openSync(temporary, 'w', 0o600);
+  const { fd, temporary } = openTemporary(path);
   try {
     try {
       writeAll(fd, text);
@@ -50,6 +51,18 @@ export function writeAtomic(path: string, text: string, durable = false): void {
     throw error;
   }
   if (durable) syncFolder(dirname(path));
+}
+
+/** Made anew, never opened: something else may lie there under its name. */
+function openTemporary(path: string): { fd: number; temporary: string } {
+  for (;;) {
+    const temporary = `${path}.${process.pid}.${++counter}.tmp`;
+    try {
+      return { fd: openSync(temporary, 'wx', 0o600), temporary };
+    } catch (error) {
+      if (!hasCode(error, 'EEXIST')) throw error;
+    }
+  }
 }
 
 function writeAll(fd: number, text: string): void {
@@ -76,6 +89,34 @@ export function readIfThere(path: string): string | null {
   }
 }
 
+/** An instance can put anything into its folder: a pipe must not block us, nor a link lead us elsewhere. */
+export const GUARDED = constants.O_RDONLY | constants.O_NONBLOCK | constants.O_NOFOLLOW;
+const LARGEST = 32 * 1024 * 1024;
+
+/**
+ * The same for a file that somebody else may have changed.
+ * @throws {DamagedFile} when there is something that is no regular file, may not be read, or is too large.
+ */
+export function readGuarded(path: string): string | null {
+  let fd: number;
+  try {
+    fd = openSync(path, GUARDED);
+  } catch (error) {
+    if (hasCode(error, 'ENOENT', 'ENOTDIR')) return null;
+    if (hasCode(error, 'ELOOP', 'EACCES', 'EPERM', 'ENXIO', 'ENODEV'))
+      throw new DamagedFile(path, String(error));
+    throw error;
+  }
+  try {
+    const stat = fstatSync(fd);
+    if (!stat.isFile()) throw new DamagedFile(path, 'not a regular file');
+    if (stat.size > LARGEST) throw new DamagedFile(path, 'too large');
+    return readFileSync(fd, 'utf8');
+  } finally {
+    closeSync(fd);
+  }
+}
+
 /** Writes a value as one line of JSON and a line with its checksum. */
 export const writeChecked = (path: string, value: unknown, durable = false): void =>
   writeAtomic(path, checked(value), durable);
@@ -94,7 +135,7 @@ function checked(value: unknown): string {
  * @throws {DamagedFile}
  */
 export function readChecked(path: string): unknown {
-  const text = readIfThere(path);
+  const text = readGuarded(path);
   if (text === null) return undefined;
   const [json, sum, end] = text.split('\n');
   if (json === undefined || sum === undefined || end !== '') throw new DamagedFile(path, 'incomplete');

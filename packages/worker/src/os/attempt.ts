@@ -22,6 +22,12 @@ export interface Attempt {
   ofThisBoot: boolean;
   /** The shim is our child and its end has not been told: its pid cannot be anybody else's. */
   isChild: boolean;
+  /** Its record was lost: it is never begun, whatever its folder lacks. */
+  isRebuilt: boolean;
+  /** A signal was sent to it. */
+  wasSignalled: boolean;
+  /** Processes with its mark outside its cgroup: not looked for yet, found, or looked for and not there. */
+  strays: 'unknown' | 'some' | 'none';
   /** The shim was seen to have started the command: signals reach it. */
   hasBegun: boolean;
   end: End | null;
@@ -49,6 +55,9 @@ export function newAttempt(order: StartOrder, folder: string, port: number): Att
     shim: null,
     ofThisBoot: true,
     isChild: false,
+    isRebuilt: false,
+    wasSignalled: false,
+    strays: 'unknown',
     hasBegun: false,
     end: null,
     holdsPort: false,

@@ -131,6 +131,11 @@ export function makeCgroup(setup: CgroupSetup, name: string, memoryMiB: number):
   return folder;
 }
 
+/** The folder that an attempt of this name has; null when there is none. */
+export function cgroupNamed({ base }: CgroupSetup, name: string): string | null {
+  return base !== null && existsSync(join(base, name)) ? join(base, name) : null;
+}
+
 function limitMemory(folder: string, unified: boolean, bytes: number): void {
   const text = String(bytes);
   writeFileSync(join(folder, unified ? 'memory.max' : 'memory.limit_in_bytes'), text);

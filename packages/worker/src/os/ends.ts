@@ -12,6 +12,7 @@ export class Ends {
   private readonly listeners: Listener[] = [];
   private readonly wallMs: () => number;
   private readonly logger: Logger;
+  private readonly troubled = new WeakSet<Attempt>();
   private closed = false;
 
   constructor(wallMs: () => number, logger: Logger) {
@@ -60,16 +61,41 @@ export class Ends {
     }
     // It found the attempt taken, or could not write. Whoever else began it is followed.
     attempt.shim = null;
-    void recallShim(attempt).then((by) => (by === 'shim' ? this.follow(attempt) : this.look(attempt)));
+    recallShim(attempt)
+      .then((by) => (by === 'shim' ? this.follow(attempt) : this.look(attempt)))
+      .catch((error: unknown) => this.failed(attempt, error));
   }
 
-  /** Tells the end if there is one. */
+  /** Tells the end if there is one. Never throws: it is called by timers and watchers. */
   look(attempt: Attempt): void {
     if (this.closed || attempt.end !== null || attempt.isChild) return;
-    const end = observeEnd(attempt, this.wallMs());
-    if (end === null) return;
-    attempt.end = end;
-    this.unfollow(attempt);
-    for (const listener of this.listeners) listener(attempt.key, end);
+    try {
+      const end = observeEnd(attempt, this.wallMs());
+      if (end === null) return;
+      attempt.end = end;
+      this.unfollow(attempt);
+      for (const listener of this.listeners) this.tell(listener, attempt, end);
+    } catch (error) {
+      this.failed(attempt, error);
+    }
+  }
+
+  private tell(listener: Listener, attempt: Attempt, end: End): void {
+    try {
+      listener(attempt.key, end);
+    } catch (error) {
+      this.failed(attempt, error);
+    }
+  }
+
+  /** Says it once: it is looked at again each second. */
+  private failed(attempt: Attempt, error: unknown): void {
+    if (this.troubled.has(attempt)) return;
+    this.troubled.add(attempt);
+    const { id, folder } = attempt;
+    this.logger.error(
+      { attempt: id, folder, why: String(error) },
+      'the end of an attempt could not be taken',
+    );
   }
 }

@@ -1,11 +1,12 @@
 /** The folder of one attempt: what each file in it means, and how it is read. */
-import { existsSync, mkdirSync, readdirSync, statSync, unlinkSync, writeFileSync } from 'node:fs';
+import { lstatSync, mkdirSync, readdirSync, renameSync, rmSync, unlinkSync, writeFileSync } from 'node:fs';
 import { rm, rmdir, unlink } from 'node:fs/promises';
 import { join } from 'node:path';
+import { isUuid } from '@drover/core';
 import type { StartOrder } from '@drover/core/wire';
 import type { StopNote } from '../agent/ports.ts';
 import { isStartOrder } from '../agent/protocol.ts';
-import { DamagedFile, hasCode, readChecked, readIfThere, writeChecked, writeNewChecked } from './atomic.ts';
+import { DamagedFile, hasCode, readChecked, readGuarded, writeChecked, writeNewChecked } from './atomic.ts';
 import { type Identity, markFor, parseStat } from './process.ts';
 
 /** What the worker decided before the start. */
@@ -54,8 +55,29 @@ export function readRecord(folder: string): AttemptRecord | null {
   return record;
 }
 
-export const writeStop = (folder: string, note: StopNote): void =>
-  writeChecked(join(folder, 'stop.json'), note);
+export function writeStop(folder: string, note: StopNote): void {
+  const path = join(folder, 'stop.json');
+  try {
+    writeChecked(path, note);
+  } catch (error) {
+    if (!hasCode(error, 'EISDIR')) throw error;
+    rmSync(path, { recursive: true });
+    writeChecked(path, note);
+  }
+}
+
+const WITHDRAWN = 'withdrawn\n';
+
+/** Takes the attempt, so that no shim can begin it. False when one has. */
+export function claimStart(folder: string): boolean {
+  try {
+    writeFileSync(join(folder, 'started'), WITHDRAWN, { flag: 'wx', mode: 0o600 });
+    return true;
+  } catch (error) {
+    if (hasCode(error, 'EEXIST')) return false;
+    throw error;
+  }
+}
 
 /** A damaged note counts as none: the head asks again. */
 export function readStop(folder: string): StopNote | null {
@@ -67,34 +89,33 @@ export function readStop(folder: string): StopNote | null {
   }
 }
 
-/** Takes the attempt, so that no shim can begin it. False when one has. */
-export function claimStart(folder: string): boolean {
+/** The text of a file; null when there is none; empty for what cannot be a file of ours. */
+function textIn(path: string): string | null {
   try {
-    writeFileSync(join(folder, 'started'), 'withdrawn\n', { flag: 'wx', mode: 0o600 });
-    return true;
+    return readGuarded(path);
   } catch (error) {
-    if (hasCode(error, 'EEXIST')) return false;
+    if (error instanceof DamagedFile) return '';
     throw error;
   }
 }
 
-/** Who began the attempt: nobody, a shim that is just writing its name, or this process. */
+/** Who began the attempt: nobody, a shim that is just writing its name or whose name was lost, or this process. */
 export function readStarted(
   folder: string,
 ): { by: 'nobody' } | { by: 'unnamed' } | ({ by: 'shim'; atMs: number } & Identity) {
   const path = join(folder, 'started');
-  const text = readIfThere(path);
+  const text = textIn(path);
   if (text === null) return { by: 'nobody' };
   const stat = text.endsWith(' end\n') ? parseStat(text) : null;
   if (stat === null) return { by: 'unnamed' };
-  return { by: 'shim', pid: stat.pid, startTicks: stat.startTicks, atMs: statSync(path).mtimeMs };
+  return { by: 'shim', pid: stat.pid, startTicks: stat.startTicks, atMs: lstatSync(path).mtimeMs };
 }
 
 /** The exit code and its wall time; null until the shim has written all of it. */
 export function readExit(folder: string): { code: number; atMs: number } | null {
   const path = join(folder, EXIT_FILE);
-  const code = /^exit (\d{1,9}) end\n$/.exec(readIfThere(path) ?? '')?.[1];
-  return code === undefined ? null : { code: Number(code), atMs: statSync(path).mtimeMs };
+  const code = /^exit (\d{1,9}) end\n$/.exec(textIn(path) ?? '')?.[1];
+  return code === undefined ? null : { code: Number(code), atMs: lstatSync(path).mtimeMs };
 }
 
 /** Every attempt that has a folder. */
@@ -107,23 +128,48 @@ export function listFolders(stateDir: string): { instance: string; attempt: numb
   });
 }
 
-/** True for what a removal or a start left half done: nothing was recorded, and nothing has begun. */
-export const isRemnant = (folder: string): boolean =>
-  !existsSync(join(folder, RECORD_FILE)) && !existsSync(join(folder, 'started'));
+/** True when a shim was here, though it may have left no name. */
+export const hasTraces = (folder: string): boolean =>
+  ['started', EXIT_FILE, LOG_FILE].some(
+    (name) => lstatSync(join(folder, name), { throwIfNoEntry: false }) !== undefined,
+  );
 
-/** The record goes first and at once: without it there is no attempt, whatever becomes of the rest. */
-export function removeRecord(folder: string): void {
+/** True when it was withdrawn before any shim came, and its removal was cut short. */
+export const isWithdrawn = (folder: string): boolean =>
+  textIn(join(folder, 'started')) === WITHDRAWN &&
+  [EXIT_FILE, LOG_FILE].every(
+    (name) => lstatSync(join(folder, name), { throwIfNoEntry: false }) === undefined,
+  );
+
+/** True when the name is one that only this worker gives. */
+export const isAttempt = (instance: string, attempt: number): boolean => isUuid(instance) && attempt > 0;
+
+const DOOMED = '.removed';
+
+/** Takes the attempt away at once, whatever becomes of its files. @returns where they are now, if there were any */
+export function doomFolder(folder: string): string | null {
+  const doomed = `${folder}.${process.hrtime.bigint()}${DOOMED}`;
   try {
-    unlinkSync(join(folder, RECORD_FILE));
+    renameSync(folder, doomed);
+    return doomed;
   } catch (error) {
-    if (!hasCode(error, 'ENOENT')) throw error;
+    if (hasCode(error, 'ENOENT')) return null;
+    throw error;
   }
+}
+
+/** What a removal that was cut short left. */
+export function listDoomed(stateDir: string): string[] {
+  const root = join(stateDir, 'instances');
+  return readdirSync(root)
+    .filter((name) => name.endsWith(DOOMED))
+    .map((name) => join(root, name));
 }
 
 /** Removes all of it. The usual files go without a walk. */
 export async function removeAttemptFolder(folder: string): Promise<void> {
-  removeRecord(folder);
   try {
+    unlinkSync(join(folder, RECORD_FILE));
     for (const file of ['started', EXIT_FILE, LOG_FILE]) await unlink(join(folder, file));
     await rmdir(workFolder(folder));
     await rmdir(folder);

@@ -1,15 +1,24 @@
 /** Reading what an earlier worker left: which attempts there are, and what is true of each. */
-import { mkdirSync, renameSync } from 'node:fs';
-import { join } from 'node:path';
+import { lstatSync, mkdirSync, renameSync } from 'node:fs';
+import { uptime } from 'node:os';
+import { basename, join } from 'node:path';
+import type { StartOrder } from '@drover/core/wire';
 import type { Logger } from '../agent/ports.ts';
 import { DamagedFile, readChecked, writeChecked } from './atomic.ts';
 import { type Attempt, type End, isShimAlive, newAttempt } from './attempt.ts';
-import { outOfMemory } from './cgroups.ts';
-import { type AttemptRecord, readExit, readRecord, readStarted } from './folder.ts';
-import { bootId } from './process.ts';
+import { type CgroupSetup, cgroupNamed, outOfMemory } from './cgroups.ts';
+import { type AttemptRecord, hasTraces, logFile, readExit, readRecord, readStarted } from './folder.ts';
+import { bootId, commandLineOf, markFor, type ProcessStat, scanProcesses, variableOf } from './process.ts';
 
 /** How long a shim may be between making `started` and writing its name into it. */
 const NAMING_MS = 1000;
+
+/** USER_HZ, which is 100 wherever Node runs. */
+const TICK_MS = 10;
+const BLOCK = 4096;
+/** What an instance has that does not say otherwise. */
+const DEFAULT_GRACE_MS = 30_000;
+const DEFAULT_LOG_CAP = 256 * 1024 * 1024;
 
 /** The record; null when there is none, or when it was damaged and is now set aside in `<state>/damaged/`. */
 export function recordOrAside(
@@ -21,13 +30,24 @@ export function recordOrAside(
   try {
     return readRecord(folder);
   } catch (error) {
-    if (!(error instanceof DamagedFile)) throw error;
-    const aside = join(stateDir, 'damaged');
-    mkdirSync(aside, { recursive: true, mode: 0o700 });
-    const to = join(aside, `${id}.${process.hrtime.bigint()}.json`);
-    renameSync(error.path, to);
-    logger.error({ attempt: id, why: error.message, movedTo: to }, 'a damaged record was set aside');
+    if (!(error instanceof DamagedFile)) {
+      logger.error({ attempt: id, folder, why: String(error) }, 'a record could not be read');
+      return null;
+    }
+    setAside(stateDir, id, error, logger);
     return null;
+  }
+}
+
+function setAside(stateDir: string, id: string, { path, message }: DamagedFile, logger: Logger): void {
+  const aside = join(stateDir, 'damaged');
+  const to = join(aside, `${id}.${process.hrtime.bigint()}.json`);
+  try {
+    mkdirSync(aside, { recursive: true, mode: 0o700 });
+    renameSync(path, to);
+    logger.error({ attempt: id, why: message, movedTo: to }, 'a damaged record was set aside');
+  } catch (error) {
+    logger.error({ attempt: id, path, why: String(error) }, 'a damaged record could not be set aside');
   }
 }
 
@@ -36,21 +56,97 @@ export async function recall(folder: string, record: AttemptRecord): Promise<Att
   const attempt = newAttempt(record.order, folder, record.port);
   attempt.cgroup = record.cgroup;
   attempt.ofThisBoot = record.bootId === bootId();
-  await recallShim(attempt);
+  // Without the shim's name but with its traces, it is not what it was: it must not begin a second time.
+  if ((await recallShim(attempt)) === 'nobody' && hasTraces(folder)) {
+    attempt.isRebuilt = true;
+    if (attempt.ofThisBoot) takeShim(attempt);
+  }
   return attempt;
 }
 
 /** Reads who began the attempt, with a little patience for one that is just writing. */
 export async function recallShim(attempt: Attempt): Promise<'nobody' | 'unnamed' | 'shim'> {
   const deadline = performance.now() + NAMING_MS;
+  let isWriting = true;
   for (;;) {
     const started = readStarted(attempt.folder);
     if (started.by === 'shim') {
       attempt.shim = { pid: started.pid, startTicks: started.startTicks, startedAtMs: started.atMs };
     }
-    if (started.by !== 'unnamed' || performance.now() > deadline || !attempt.ofThisBoot) return started.by;
-    await new Promise((resolve) => setTimeout(resolve, 5));
+    if (started.by !== 'unnamed' || !attempt.ofThisBoot) return started.by;
+    if (performance.now() > deadline) return takeShim(attempt) ? 'shim' : 'unnamed';
+    if (!isWriting) return 'unnamed';
+    // It is read once more when no shim lives: that one may have written meanwhile, and ended.
+    isWriting = findShim(attempt.id) !== null;
+    if (isWriting) await new Promise((resolve) => setTimeout(resolve, 5));
   }
+}
+
+/** Finds the shim among the processes, when its name is lost. */
+export function takeShim(attempt: Attempt): boolean {
+  const shim = findShim(attempt.id);
+  if (shim === null) return false;
+  const ageMs = uptime() * 1000 - shim.startTicks * TICK_MS;
+  const startedAtMs = Math.round(Date.now() - Math.max(0, ageMs));
+  attempt.shim = { pid: shim.pid, startTicks: shim.startTicks, startedAtMs };
+  return true;
+}
+
+/** Known by its mark and its command line `sh .../shim.sh .../<instance>.<attempt>`: the oldest that leads a session. */
+function findShim(id: string): ProcessStat | null {
+  const [shim] = scanProcesses()
+    .filter((process) => process.mark === id && process.session === process.pid)
+    .filter(({ pid }) => {
+      const [, script, folder] = (commandLineOf(pid) ?? '').split('\0');
+      return basename(script ?? '') === 'shim.sh' && basename(folder ?? '') === id;
+    })
+    .sort((a, b) => a.startTicks - b.startTicks);
+  return shim ?? null;
+}
+
+/**
+ * The attempt of a folder whose record is lost, from what else there is; null when nothing tells that it ever began.
+ * Its order is not known but for what its shim's environment says, so it is never begun anew.
+ */
+export async function rebuild(
+  folder: string,
+  key: { instance: string; attempt: number },
+  cgroups: CgroupSetup,
+): Promise<Attempt | null> {
+  const id = markFor(key.instance, key.attempt);
+  const cgroup = cgroupNamed(cgroups, id);
+  const living = scanProcesses().find((process) => process.mark === id);
+  if (living === undefined && !hasTraces(folder)) return null;
+  const known = (name: string) => (living === undefined ? null : variableOf(living.pid, name));
+  const gpus = known('CUDA_VISIBLE_DEVICES') ?? '';
+  const order: StartOrder = {
+    ...key,
+    name: known('DROVER_INSTANCE_NAME'),
+    command: '',
+    env: {},
+    venv: null,
+    workdir: null,
+    gpuIndices: /^\d{1,4}(,\d{1,4})*$/.test(gpus) ? gpus.split(',').map(Number) : [],
+    cpu: 0,
+    memoryMiB: 0,
+    graceMs: DEFAULT_GRACE_MS,
+    logCapBytes: guessLogCap(folder),
+  };
+  const port = Number(known('PORT') ?? 0);
+  const attempt = newAttempt(order, folder, Number.isInteger(port) && port > 0 && port < 65_536 ? port : 0);
+  attempt.isRebuilt = true;
+  attempt.cgroup = cgroup;
+  if ((await recallShim(attempt)) === 'nobody') takeShim(attempt);
+  return attempt;
+}
+
+/** A log with a hole was trimmed already: what it still has is all that can be read. */
+function guessLogCap(folder: string): number {
+  const log = lstatSync(logFile(folder), { throwIfNoEntry: false });
+  const kept = (log?.blocks ?? 0) * 512;
+  return log !== undefined && kept < log.size && log.size > BLOCK
+    ? Math.max(BLOCK, Math.min(DEFAULT_LOG_CAP, kept - BLOCK))
+    : DEFAULT_LOG_CAP;
 }
 
 /**
@@ -70,7 +166,11 @@ export function observeEnd(attempt: Attempt, nowMs: number): End | null {
     exit === null ? lost(attempt, nowMs) : { code: exit.code, signal: null, reason: null, atMs: exit.atMs };
   const reason = memoryReason(attempt, end);
   if (reason !== null) end.reason = reason;
-  if (end.reason !== null) writeChecked(path, end);
+  try {
+    if (end.reason !== null) writeChecked(path, end);
+  } catch {
+    // The folder is gone or the disk is full: what is told now is the same.
+  }
   return end;
 }
 
@@ -83,7 +183,7 @@ function readTold(path: string): End | null {
   }
 }
 
-function lost(attempt: Attempt, atMs: number): End {
+export function lost(attempt: Attempt, atMs: number): End {
   const reason = attempt.ofThisBoot
     ? {
         code: 'SUPERVISOR_LOST',

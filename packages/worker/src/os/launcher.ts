@@ -45,6 +45,8 @@ export class Launcher {
     const attempt = known ?? (record === null ? newAttempt(order, folder, 0) : await recall(folder, record));
     if (!isNew && attempt.shim === null) await recallShim(attempt);
     try {
+      if (attempt.isRebuilt && attempt.shim === null)
+        throw new LaunchError('START_FAILED', 'it began before, and how is not known any more');
       if (attempt.shim === null) checkPlaces(attempt.order);
       if (record === null) attempt.port = await pool.take();
       else if (!attempt.holdsPort) await pool.adopt(attempt.port);

@@ -4,10 +4,20 @@
  * to be remembered: the hole always ends at or before it.
  */
 import { spawn, spawnSync } from 'node:child_process';
-import { closeSync, openSync, readSync, rmSync, statSync, watch, writeFileSync } from 'node:fs';
+import {
+  closeSync,
+  fstatSync,
+  lstatSync,
+  openSync,
+  readSync,
+  rmSync,
+  type Stats,
+  watch,
+  writeFileSync,
+} from 'node:fs';
 import { open } from 'node:fs/promises';
 import { join } from 'node:path';
-import { hasCode } from './atomic.ts';
+import { GUARDED, hasCode } from './atomic.ts';
 import { LOG_FILE, logFile } from './folder.ts';
 
 export interface LogExtent {
@@ -26,9 +36,23 @@ const SMALL_READ = 64 * 1024;
 const WATCH_GAP_MS = 20;
 
 export function logExtent(folder: string, capBytes: number): LogExtent {
-  const size = statSync(logFile(folder), { throwIfNoEntry: false })?.size ?? 0;
+  const size = statOf(folder)?.size ?? 0;
   return { available: Math.max(0, size - capBytes), size };
 }
+
+/** Null when there is no log, or something else in its place. */
+function statOf(folder: string): Stats | null {
+  try {
+    const stat = lstatSync(logFile(folder), { throwIfNoEntry: false });
+    return stat?.isFile() === true ? stat : null;
+  } catch {
+    return null;
+  }
+}
+
+/** True when something lies in its place that is no log: it reads as empty. */
+export const isOddLog = (folder: string): boolean =>
+  lstatSync(logFile(folder), { throwIfNoEntry: false })?.isFile() === false;
 
 /** At most `limit` bytes from `offset`; fewer at the end of the file. */
 export async function readLog(folder: string, offset: number, limit: number): Promise<Uint8Array> {
@@ -37,14 +61,15 @@ export async function readLog(folder: string, offset: number, limit: number): Pr
       ? readSmall(logFile(folder), offset, limit)
       : await readLarge(logFile(folder), offset, limit);
   } catch (error) {
-    if (hasCode(error, 'ENOENT')) return new Uint8Array(0);
+    if (hasCode(error, 'ENOENT', 'ENOTDIR', 'ELOOP', 'EACCES', 'ENXIO')) return new Uint8Array(0);
     throw error;
   }
 }
 
 function readSmall(path: string, offset: number, limit: number): Uint8Array {
-  const fd = openSync(path, 'r');
+  const fd = openSync(path, GUARDED);
   try {
+    if (!fstatSync(fd).isFile()) return new Uint8Array(0);
     const bytes = new Uint8Array(limit);
     return bytes.subarray(0, readSync(fd, bytes, 0, limit, offset));
   } finally {
@@ -53,9 +78,10 @@ function readSmall(path: string, offset: number, limit: number): Uint8Array {
 }
 
 async function readLarge(path: string, offset: number, limit: number): Promise<Uint8Array> {
-  const handle = await open(path, 'r');
+  const handle = await open(path, GUARDED);
   try {
-    const bytes = new Uint8Array(Math.max(0, Math.min(limit, (await handle.stat()).size - offset)));
+    const stat = await handle.stat();
+    const bytes = new Uint8Array(stat.isFile() ? Math.max(0, Math.min(limit, stat.size - offset)) : 0);
     let filled = 0;
     while (filled < bytes.length) {
       const { bytesRead } = await handle.read(bytes, filled, bytes.length - filled, offset + filled);
@@ -146,7 +172,7 @@ export class LogTrimmer {
     const grown = size - this.lastSize;
     this.lastSize = size;
     if (available > 0 && this.running === null) {
-      const kept = (statSync(logFile(this.folder), { throwIfNoEntry: false })?.blocks ?? 0) * 512;
+      const kept = (statOf(this.folder)?.blocks ?? 0) * 512;
       if (kept > this.capBytes + slackOf(this.capBytes)) this.trim(available);
     }
     return grown;

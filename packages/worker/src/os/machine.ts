@@ -6,11 +6,21 @@ import { LaunchError } from '../agent/ports.ts';
 import { type Attempt, type End, isShimAlive } from './attempt.ts';
 import { removeCgroup, removeOrphans, removeSetup } from './cgroups.ts';
 import { Ends } from './ends.ts';
-import { claimStart, folderOf, isRemnant, listFolders, readStop, removeRecord, writeStop } from './folder.ts';
-import { observeEnd, recall, recallShim, recordOrAside } from './found.ts';
+import {
+  claimStart,
+  doomFolder,
+  folderOf,
+  isAttempt,
+  isWithdrawn,
+  listDoomed,
+  listFolders,
+  readStop,
+  writeStop,
+} from './folder.ts';
+import { lost, observeEnd, rebuild, recall, recallShim, recordOrAside } from './found.ts';
 import { GpuMemory } from './gpu-memory.ts';
 import { Launcher, type LauncherParts } from './launcher.ts';
-import { logExtent, readLog, watchLog } from './logs.ts';
+import { isOddLog, logExtent, readLog, watchLog } from './logs.ts';
 import { Members } from './members.ts';
 import { markFor } from './process.ts';
 import { Removals } from './removals.ts';
@@ -36,6 +46,8 @@ export class OsMachine implements Machine {
   private readonly removals = new Removals();
   private readonly rounds: Rounds;
   private readonly ends: Ends;
+  /** Attempts of which it was said already that something is wrong with them. */
+  private readonly troubled = new Set<string>();
   private readonly launcher: Launcher;
 
   constructor(parts: MachineParts) {
@@ -47,6 +59,7 @@ export class OsMachine implements Machine {
       ports: parts.ports,
       trims: parts.trimsLogs,
       sample: (attempt) => this.sample(attempt),
+      failed: (attempt, error) => this.trouble(attempt.id, attempt.folder, error),
     });
   }
 
@@ -56,18 +69,40 @@ export class OsMachine implements Machine {
     for (const { instance, attempt: number, folder } of listFolders(stateDir)) {
       const id = markFor(instance, number);
       if (this.launching.has(id) || this.removals.has(id)) continue;
-      const known = this.attempts.get(id);
-      const record = known === undefined ? recordOrAside(stateDir, folder, id, logger) : null;
-      const attempt = known ?? (record === null ? null : await recall(folder, record));
-      if (attempt === null) {
-        if (isRemnant(folder)) this.removeRemnant(id, folder);
-        continue;
+      try {
+        const attempt = this.attempts.get(id) ?? (await this.recalled(id, folder, instance, number));
+        if (attempt === null) {
+          this.sweep(id, folder);
+          continue;
+        }
+        this.attempts.set(id, attempt);
+        found.push(await this.take(attempt).catch((error: unknown) => this.takeAnyway(attempt, error)));
+      } catch (error) {
+        logger.error({ attempt: id, folder, why: String(error) }, 'an attempt could not be taken up');
       }
-      this.attempts.set(id, attempt);
-      found.push(await this.take(attempt));
     }
+    for (const folder of listDoomed(stateDir)) if (!this.removals.has(folder)) this.sweep(folder, folder);
     removeOrphans(cgroups, (name) => this.attempts.has(name) || this.launching.has(name));
     return found;
+  }
+
+  /** Null for what a start or a removal left half done: nothing was recorded, and nothing has begun. */
+  private async recalled(
+    id: string,
+    folder: string,
+    instance: string,
+    attempt: number,
+  ): Promise<Attempt | null> {
+    const { stateDir, logger, cgroups } = this.parts;
+    const record = recordOrAside(stateDir, folder, id, logger);
+    if (record !== null) {
+      const attempt = await recall(folder, record);
+      return attempt.shim === null && isWithdrawn(folder) ? null : attempt;
+    }
+    if (!isAttempt(instance, attempt)) return null;
+    const rebuilt = await rebuild(folder, { instance, attempt }, cgroups);
+    if (rebuilt !== null) logger.warn({ attempt: id, folder }, 'an attempt without a record was rebuilt');
+    return rebuilt;
   }
 
   launch(order: StartOrder): Promise<Started> {
@@ -80,7 +115,6 @@ export class OsMachine implements Machine {
   }
 
   private async begin(order: StartOrder, id: string): Promise<Started> {
-    await this.removals.of(id);
     const known = this.attempts.get(id);
     if (known?.shim != null) return startedOf(known);
     const attempt = await this.launcher.begin(order, id, known);
@@ -104,13 +138,19 @@ export class OsMachine implements Machine {
 
   async noteStop(key: AttemptKey, note: StopNote): Promise<void> {
     const folder = this.folder(key);
-    if (existsSync(folder)) writeStop(folder, note);
+    try {
+      if (existsSync(folder)) writeStop(folder, note);
+    } catch (error) {
+      // The stop goes on: the note only helps a worker that restarts.
+      this.parts.logger.warn({ attempt: idOf(key), folder, why: String(error) }, 'a stop could not be noted');
+    }
   }
 
   async signal(key: AttemptKey, signal: 'SIGTERM' | 'SIGKILL'): Promise<void> {
     const attempt = this.attempts.get(idOf(key));
     if (attempt === undefined) return;
     this.noteGpuPids(attempt);
+    attempt.wasSignalled = true;
     await (signal === 'SIGTERM' ? this.members.terminate(attempt) : this.members.kill(attempt));
   }
 
@@ -154,13 +194,18 @@ export class OsMachine implements Machine {
     await this.release(key);
     await attempt?.log.settled();
     this.attempts.delete(idOf(key));
-    removeRecord(this.folder(key));
-    await this.removals.add(idOf(key), this.folder(key));
+    this.troubled.delete(idOf(key));
+    const doomed = doomFolder(this.folder(key));
+    if (doomed !== null) await this.removals.add(doomed, doomed);
   }
 
   async logExtent(key: AttemptKey): Promise<{ available: number; size: number }> {
     const attempt = this.attempts.get(idOf(key));
-    return logExtent(this.folder(key), attempt?.order.logCapBytes ?? Number.MAX_SAFE_INTEGER);
+    const folder = this.folder(key);
+    const extent = logExtent(folder, attempt?.order.logCapBytes ?? Number.MAX_SAFE_INTEGER);
+    if (extent.size === 0 && isOddLog(folder))
+      this.trouble(idOf(key), folder, 'its log is not a regular file');
+    return extent;
   }
 
   /** @throws {RangeError} when the bytes were trimmed before they could be read: ask for the extent again. */
@@ -172,7 +217,14 @@ export class OsMachine implements Machine {
   }
 
   watchLog(key: AttemptKey, listener: () => void): { close(): void } {
-    return watchLog(this.folder(key), listener);
+    const folder = this.folder(key);
+    return watchLog(folder, () => {
+      try {
+        listener();
+      } catch (error) {
+        this.trouble(idOf(key), folder, error);
+      }
+    });
   }
 
   /** Lets go of everything and ends nothing: the instances go on, and the next machine on this folder finds them. */
@@ -185,7 +237,7 @@ export class OsMachine implements Machine {
     await this.removals.settled();
   }
 
-  private removeRemnant(id: string, folder: string): void {
+  private sweep(id: string, folder: string): void {
     this.removals
       .add(id, folder)
       .catch((error: unknown) =>
@@ -199,7 +251,7 @@ export class OsMachine implements Machine {
 
   /** Classifies an attempt that was found, and watches it if it runs. */
   private async take(attempt: Attempt): Promise<FoundAttempt> {
-    const begun = attempt.shim !== null || (await recallShim(attempt)) !== 'nobody';
+    const begun = attempt.shim !== null || attempt.isRebuilt || (await recallShim(attempt)) !== 'nobody';
     attempt.end ??= begun ? observeEnd(attempt, this.parts.clock.wallMs()) : null;
     const state = attempt.end !== null ? 'ended' : begun ? 'running' : 'preparing';
     if (!attempt.holdsPort && (state !== 'ended' || !(await this.members.isEmpty(attempt)))) {
@@ -210,10 +262,34 @@ export class OsMachine implements Machine {
       this.rounds.add(attempt);
       if (!attempt.isChild) this.ends.follow(attempt);
     }
+    return this.finding(attempt, state);
+  }
+
+  /** For one at which something failed: at least whether it lives. */
+  private takeAnyway(attempt: Attempt, error: unknown): FoundAttempt {
+    this.trouble(attempt.id, attempt.folder, error);
+    if (isShimAlive(attempt)) {
+      this.rounds.add(attempt);
+      return this.finding(attempt, 'running');
+    }
+    attempt.end ??= lost(attempt, this.parts.clock.wallMs());
+    return this.finding(attempt, 'ended');
+  }
+
+  private trouble(id: string, folder: string, error: unknown): void {
+    if (this.troubled.has(id)) return;
+    this.troubled.add(id);
+    this.parts.logger.error(
+      { attempt: id, folder, why: String(error) },
+      'something is wrong with an attempt',
+    );
+  }
+
+  private finding(attempt: Attempt, state: FoundAttempt['state']): FoundAttempt {
     return {
       ...attempt.key,
       order: attempt.order,
-      port: attempt.port,
+      port: attempt.port === 0 ? null : attempt.port,
       pid: attempt.shim?.pid ?? null,
       startedAtMs: attempt.shim?.startedAtMs ?? null,
       state,

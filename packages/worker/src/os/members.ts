@@ -10,6 +10,7 @@ import {
   commandLineOf,
   isAlive,
   type MarkedProcess,
+  type ProcessStat,
   readStat,
   scanProcesses,
   sendSignal,
@@ -20,6 +21,7 @@ const SCAN_GAP_MS = 50;
 /** How long a shim may take from its start to the start of the command. */
 const BEGIN_MS = 5000;
 const KILL_ROUNDS = 10;
+const SHORT_MS = 1000;
 /** Looks at a cgroup in one round. */
 const KILL_LOOKS = 100;
 
@@ -31,10 +33,13 @@ export class Members {
 
   /** True when neither the shim nor any other process of the attempt lives. */
   async isEmpty(attempt: Attempt): Promise<boolean> {
-    if (!attempt.ofThisBoot || attempt.shim === null) return true;
+    if (!attempt.ofThisBoot) return true;
     if (isShimAlive(attempt)) return false;
-    if (attempt.cgroup !== null) return isCgroupEmpty(attempt.cgroup);
-    return !(await this.scan()).some((process) => belongs(attempt, process));
+    if (attempt.cgroup !== null && !isCgroupEmpty(attempt.cgroup)) return false;
+    if (!mayHaveStrays(attempt)) return true;
+    const left = (await this.scan()).some((process) => belongs(attempt, process));
+    attempt.strays = left ? 'some' : 'none';
+    return !left;
   }
 
   /** Pids for accounting; they may be gone by the time they are read. */
@@ -47,50 +52,63 @@ export class Members {
 
   /** SIGTERM to all, once. */
   async terminate(attempt: Attempt): Promise<void> {
-    if (!attempt.ofThisBoot || attempt.shim === null) return;
+    if (!attempt.ofThisBoot) return;
+    wakeShim(attempt);
     await commandBegun(attempt);
-    const group = attempt.shim.pid;
+    const group = attempt.shim?.pid;
     // The group in one call: no fork slips between. It is ours as long as the shim, its leader, lives.
-    const whole = isShimAlive(attempt) && sendSignal(-group, 'SIGTERM');
-    for (const process of await this.others(attempt)) {
-      if (!(whole && process.group === group)) signalExactly(process, 'SIGTERM');
+    const whole = group !== undefined && isShimAlive(attempt) && sendSignal(-group, 'SIGTERM');
+    if (whole) sendSignal(-group, 'SIGCONT');
+    for (const process of this.others(attempt)) {
+      if (whole && process.group === group) continue;
+      signalExactly(process, 'SIGTERM');
+      // What is stopped can act on it only when it goes on.
+      signalExactly(process, 'SIGCONT');
     }
   }
 
   /** SIGKILL to all but the shim, which lives to record the end. */
   async kill(attempt: Attempt): Promise<void> {
-    if (!attempt.ofThisBoot || attempt.shim === null) return;
+    if (!attempt.ofThisBoot) return;
+    wakeShim(attempt);
     await commandBegun(attempt);
     const atOnce = attempt.cgroup !== null && killCgroup(attempt.cgroup);
     // A child of the shim that was forked and has not entered its cgroup yet.
-    if (isShimAlive(attempt)) {
+    if (attempt.shim !== null && isShimAlive(attempt)) {
       for (const pid of childrenOf(attempt.shim.pid) ?? []) {
         const child = readStat(pid);
-        if (child?.parent === attempt.shim.pid) signalExactly(child, 'SIGKILL');
+        if (child?.parent === attempt.shim?.pid) signalExactly(child, 'SIGKILL');
       }
     }
-    if (atOnce) return;
+    wakeShim(attempt);
+    const scanned = attempt.cgroup === null || attempt.shim === null || attempt.strays === 'some';
     // One by one, until no round finds one that was forked meanwhile.
-    for (let round = 0; round < KILL_ROUNDS; round++) {
-      const count = attempt.cgroup === null ? await this.killScanned(attempt) : killMembers(attempt.cgroup);
-      if (count === 0) return;
+    for (let round = 0; round < KILL_ROUNDS && !(atOnce && !scanned); round++) {
+      const inCgroup = attempt.cgroup === null ? 0 : killMembers(attempt.cgroup);
+      const outside = scanned ? killEach(marked(attempt)) : 0;
+      if (inCgroup + outside === 0) break;
       await pause(1);
     }
+    if (!scanned) await this.killStrays(attempt);
   }
 
-  private async killScanned(attempt: Attempt): Promise<number> {
-    const left = await this.others(attempt);
-    for (const process of left) signalExactly(process, 'SIGKILL');
-    return left.length;
-  }
-
-  private async others(attempt: Attempt): Promise<{ pid: number; group: number; startTicks: number }[]> {
-    if (attempt.cgroup !== null) {
-      return membersOf(attempt.cgroup).flatMap((pid) => readStat(pid) ?? []);
-    }
-    return scanProcesses().filter(
-      (process) => process.pid !== attempt.shim?.pid && belongs(attempt, process),
+  /** What left the cgroup before anybody looked for such. */
+  private async killStrays(attempt: Attempt): Promise<void> {
+    const all = await this.scan();
+    const inside = new Set(attempt.cgroup === null ? [] : membersOf(attempt.cgroup));
+    const strays = all.filter(
+      (process) => process.pid !== attempt.shim?.pid && !inside.has(process.pid) && belongs(attempt, process),
     );
+    if (killEach(strays) > 0) attempt.strays = 'some';
+  }
+
+  private others(attempt: Attempt): ProcessStat[] {
+    const inside = attempt.cgroup === null ? [] : membersOf(attempt.cgroup);
+    if (attempt.cgroup !== null && attempt.shim !== null && attempt.strays !== 'some')
+      return inside.flatMap((pid) => readStat(pid) ?? []);
+    const outside = marked(attempt);
+    const seen = new Set(outside.map((process) => process.pid));
+    return [...outside, ...inside.flatMap((pid) => (seen.has(pid) ? [] : (readStat(pid) ?? [])))];
   }
 
   /** A scan that began after this call. */
@@ -104,6 +122,31 @@ export class Members {
     })();
     return this.scanning;
   }
+}
+
+/**
+ * Whether it takes a look at all processes to know that none is left. With a cgroup that is once, for what left it (which
+ * root can), and only where it may be worth it: not after a short command that nobody stopped.
+ */
+function mayHaveStrays(attempt: Attempt): boolean {
+  if (attempt.cgroup === null) return attempt.shim !== null || attempt.isRebuilt || attempt.end !== null;
+  if (attempt.strays !== 'unknown') return attempt.strays === 'some';
+  if (attempt.shim === null) return attempt.isRebuilt || attempt.end !== null;
+  return attempt.wasSignalled || (attempt.end?.atMs ?? 0) - attempt.shim.startedAtMs > SHORT_MS;
+}
+
+/** All that belong to it by their marks, but the shim. */
+const marked = (attempt: Attempt): MarkedProcess[] =>
+  scanProcesses().filter((process) => process.pid !== attempt.shim?.pid && belongs(attempt, process));
+
+function killEach(processes: readonly ProcessStat[]): number {
+  for (const process of processes) signalExactly(process, 'SIGKILL');
+  return processes.length;
+}
+
+/** An instance can stop its shim, which then could not tell the end. */
+function wakeShim(attempt: Attempt): void {
+  if (attempt.shim !== null && isShimAlive(attempt)) sendSignal(attempt.shim.pid, 'SIGCONT');
 }
 
 /**
@@ -147,12 +190,13 @@ async function commandBegun(attempt: Attempt): Promise<void> {
   const deadline = performance.now() + BEGIN_MS;
   while (!attempt.hasBegun && performance.now() < deadline && isShimAlive(attempt)) {
     const shim = attempt.shim?.pid ?? 0;
-    if (readStarted(attempt.folder).by === 'shim') {
-      const children = childrenOf(shim);
-      const own = commandLineOf(shim);
-      attempt.hasBegun = children === null || children.some((pid) => commandLineOf(pid) !== own);
-      if (attempt.hasBegun || readExit(attempt.folder) !== null) return;
-    }
+    const children = childrenOf(shim);
+    const own = commandLineOf(shim);
+    attempt.hasBegun =
+      children === null
+        ? readStarted(attempt.folder).by === 'shim'
+        : children.some((pid) => commandLineOf(pid) !== own);
+    if (attempt.hasBegun || readExit(attempt.folder) !== null) return;
     await pause(1);
   }
 }

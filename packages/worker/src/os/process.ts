@@ -97,16 +97,25 @@ export function scanProcesses(): MarkedProcess[] {
 export const markFor = (instance: string, attempt: number): string => `${instance}.${attempt}`;
 
 function markOf(pid: number): string | null {
-  let environment: string;
-  try {
-    environment = `\0${readFileSync(`/proc/${pid}/environ`, 'latin1')}`;
-  } catch {
-    return null;
-  }
+  const environment = environmentOf(pid);
+  if (environment === null) return null;
   const instance = variable(environment, 'DROVER_INSTANCE_ID');
   const attempt = variable(environment, 'DROVER_ATTEMPT');
   return instance === null || attempt === null ? null : `${instance}.${attempt}`;
 }
+
+/** Each variable between two NULs; null when it may not be read. */
+function environmentOf(pid: number): string | null {
+  try {
+    return `\0${readFileSync(`/proc/${pid}/environ`, 'latin1')}`;
+  } catch {
+    return null;
+  }
+}
+
+/** A variable as the process was started with it; null when there is none or it may not be read. */
+export const variableOf = (pid: number, name: string): string | null =>
+  variable(environmentOf(pid) ?? '', name);
 
 function variable(environment: string, name: string): string | null {
   const key = `\0${name}=`;

@@ -20,6 +20,8 @@ export interface RoundActions {
   readonly trims: boolean;
   /** Called each second for each attempt that runs. */
   sample(attempt: Attempt): void;
+  /** Something threw; the rounds go on. */
+  failed(attempt: Attempt, error: unknown): void;
 }
 
 export class Rounds {
@@ -39,7 +41,7 @@ export class Rounds {
   }
 
   delete(attempt: Attempt): void {
-    if (this.turns.delete(attempt) && this.actions.trims) attempt.log.check();
+    if (this.turns.delete(attempt) && this.actions.trims) this.guarded(attempt, () => attempt.log.check());
   }
 
   close(): void {
@@ -58,7 +60,8 @@ export class Rounds {
     const now = this.actions.monoMs();
     let hot = false;
     for (const [attempt, turn] of this.turns) {
-      if (this.actions.trims && turn.logDueMs <= now) this.checkLog(attempt, turn, now);
+      if (this.actions.trims && turn.logDueMs <= now)
+        this.guarded(attempt, () => this.checkLog(attempt, turn, now));
       hot ||= turn.logEveryMs === HOT_TICK_MS;
     }
     if (now - this.lastSampleMs >= SAMPLE_MS) this.sample(now);
@@ -77,8 +80,18 @@ export class Rounds {
     this.lastSampleMs = now;
     for (const attempt of [...this.turns.keys()]) {
       if (attempt.end !== null) continue;
-      attempt.wasBound ||= this.actions.ports.read(SAMPLE_MS / 2).listening.has(attempt.port);
-      this.actions.sample(attempt);
+      this.guarded(attempt, () => {
+        attempt.wasBound ||= this.actions.ports.read(SAMPLE_MS / 2).listening.has(attempt.port);
+        this.actions.sample(attempt);
+      });
+    }
+  }
+
+  private guarded(attempt: Attempt, act: () => void): void {
+    try {
+      act();
+    } catch (error) {
+      this.actions.failed(attempt, error);
     }
   }
 }

@@ -52,8 +52,7 @@ describe.each(SHELLS.map((words) => [words.join(' '), words] as const))(
     test('passes arguments as they are, and no variable of its own', async () => {
       await run('printf', '%s|', 'a b', '', '$x', '\\', '*', "'");
       expect(read('log.0')).toBe("a b||$x|\\|*|'|");
-      rmSync(join(dir, 'started'));
-      rmSync(join(dir, 'log.0'));
+      for (const name of ['started', 'log.0', 'exit']) rmSync(join(dir, name));
       await run('env');
       expect(read('log.0')).not.toContain('DROVER_');
     });
