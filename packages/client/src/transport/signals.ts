@@ -14,6 +14,28 @@ export interface Limit {
 
 const LONGEST_TIMER_MS = 2 ** 31 - 1;
 
+/** Who follows a signal. One listener each: many calls on one client are no leak, and Node warns at eleven. */
+const followers = new WeakMap<AbortSignal, Set<() => void>>();
+
+/** Calls `fn` when the signal is aborted. @returns the way to stop */
+function follow(source: AbortSignal, fn: () => void): () => void {
+  let all = followers.get(source);
+  if (!all) {
+    const here = new Set<() => void>();
+    source.addEventListener(
+      'abort',
+      () => {
+        for (const each of [...here]) each();
+      },
+      { once: true },
+    );
+    followers.set(source, here);
+    all = here;
+  }
+  all.add(fn);
+  return () => all.delete(fn);
+}
+
 /** Links signals by hand: `AbortSignal.any` keeps its sources alive for the life of the longest one on Node 20. */
 export function linkSignals(sources: readonly (AbortSignal | undefined)[], limit?: Limit): Linked {
   const controller = new AbortController();
@@ -25,9 +47,7 @@ export function linkSignals(sources: readonly (AbortSignal | undefined)[], limit
       controller.abort(source.reason);
       break;
     }
-    const follow = () => controller.abort(source.reason);
-    source.addEventListener('abort', follow, { once: true });
-    undo.push(() => source.removeEventListener('abort', follow));
+    undo.push(follow(source, () => controller.abort(source.reason)));
   }
   if (limit !== undefined && limit.ms <= LONGEST_TIMER_MS && !controller.signal.aborted) {
     timer = setTimeout(() => controller.abort(limit.reason()), limit.ms);
