@@ -63,7 +63,8 @@ export class LaunchError extends Error {
 
 export interface Machine {
   /**
-   * Every attempt that has a readable record. A damaged record is set aside with a message and is not listed.
+   * Every attempt that left a trace. A damaged record is set aside with a message, and its attempt is listed with what its
+   * other files, its cgroup and its processes tell.
    * From then on the ends of those that run are told to `onEnd`.
    */
   scan(): Promise<FoundAttempt[]>;
