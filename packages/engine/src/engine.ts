@@ -102,6 +102,7 @@ export class Engine {
       ports,
       links: this.links,
       byWorker,
+      streams: this.streams,
       herd,
       timing,
       outrun: (epoch) => this.#outrun(epoch),

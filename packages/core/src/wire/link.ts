@@ -75,6 +75,8 @@ export const workerFrame = z.discriminatedUnion('type', [
   z.object({ type: z.literal('inventory'), items: z.array(attemptFact).max(100_000) }),
   z.object({ type: z.literal('report'), items: z.array(attemptFact).max(10_000) }),
   z.object({ type: z.literal('ping'), sentMs: z.number() }),
+  /** A stream that was asked for will not come: the log is not here (any more). */
+  z.object({ type: z.literal('noLog'), ticket: z.string().max(100) }),
 ]);
 export type WorkerFrame = z.output<typeof workerFrame>;
 export const workerMessage = z.object({

@@ -59,7 +59,7 @@ export class LogService {
       });
     }
     const offset = await this.#offsetOf(row, attempt, request);
-    const arrival = await this.#open(row, attempt, offset, request);
+    const arrival = await this.#openSomewhere(row, attempt, offset, request);
     const reader: Reader = { arrival };
     // Before anybody reads: the reader may be gone already.
     request.abort.onAbort(() => reader.arrival?.cancel());
@@ -71,7 +71,7 @@ export class LogService {
   async #offsetOf(row: InstanceRow, attempt: number, request: LogRequest): Promise<number> {
     if (request.tail === undefined) return request.offset ?? 0;
     if (request.tail > 0) return -request.tail;
-    const probe = await this.#open(row, attempt, 0, { limit: 0, follow: false });
+    const probe = await this.#openSomewhere(row, attempt, 0, { limit: 0, follow: false });
     for await (const _ of probe.bytes) break;
     return probe.size;
   }
@@ -81,6 +81,22 @@ export class LogService {
     while (now.attempt === 0 && now.endedMs === null && !abort.aborted)
       now = await this.#reads.wait(row.id, 'running', 30_000, abort);
     return now;
+  }
+
+  /** A log may move from its worker to the archive while it is being asked for: then it is asked for once more. */
+  async #openSomewhere(
+    row: InstanceRow,
+    attempt: number,
+    offset: number,
+    range: Pick<LogRequest, 'limit' | 'follow'>,
+  ): Promise<Arrival> {
+    try {
+      return await this.#open(row, attempt, offset, range);
+    } catch (error) {
+      const now = await this.#reads.find(row.id);
+      if (now?.log?.archived !== true || row.log?.archived === true) throw error;
+      return await this.#open(now, attempt, offset, range);
+    }
   }
 
   async #open(

@@ -19,6 +19,7 @@ export interface Arrival {
 interface Pending {
   readonly workerId: string;
   readonly arrive: (arrival: Arrival) => void;
+  readonly refuse: () => void;
 }
 
 export class Streams {
@@ -38,16 +39,20 @@ export class Streams {
     }
     const ticket = this.#random.token('str_');
     const arrival = new Promise<Arrival>((resolve, reject) => {
-      const timer = this.#clock.after(DIAL_MS, () => {
-        this.#pending.delete(ticket);
-        reject(new DroverError('LOG_UNAVAILABLE', { ref, worker: workerId }));
-      });
-      const arrive = (stream: Arrival): void => {
+      const settle = (): void => {
         timer.cancel();
         this.#pending.delete(ticket);
+      };
+      const refuse = (): void => {
+        settle();
+        reject(new DroverError('LOG_UNAVAILABLE', { ref, worker: workerId }));
+      };
+      const timer = this.#clock.after(DIAL_MS, refuse);
+      const arrive = (stream: Arrival): void => {
+        settle();
         resolve(stream);
       };
-      this.#pending.set(ticket, { workerId, arrive });
+      this.#pending.set(ticket, { workerId, arrive, refuse });
     });
     return { ticket, arrival };
   }
@@ -58,5 +63,11 @@ export class Streams {
     if (!pending || pending.workerId !== workerId) return false;
     pending.arrive(stream);
     return true;
+  }
+
+  /** The worker says that it has no such log. */
+  refuse(workerId: string, ticket: string): void {
+    const pending = this.#pending.get(ticket);
+    if (pending?.workerId === workerId) pending.refuse();
   }
 }

@@ -17,6 +17,7 @@ import { workerActor } from '../actor.ts';
 import { clearTombstones } from '../instances/departure.ts';
 import type { InstancesByWorker } from '../instances/index-by-worker.ts';
 import { observeAbsence, observeFact } from '../instances/observe.ts';
+import type { Streams } from '../logs/streams.ts';
 import type { LinkPort, Ports } from '../ports.ts';
 import type { InstanceRow } from '../state/rows.ts';
 import type { State } from '../state/state.ts';
@@ -32,6 +33,7 @@ export interface SessionContext {
   readonly ports: Ports;
   readonly links: Links;
   readonly byWorker: InstancesByWorker;
+  readonly streams: Streams;
   readonly herd: string;
   readonly timing: { readonly pingMs: number; readonly leaseMs: number };
   /** Brings the epoch above one that a worker has seen: this head came from an older backup. */
@@ -83,6 +85,7 @@ export class WorkerSession {
     if (frame.type === 'hello') this.#inOrder(() => this.#hello(frame, message));
     else if (inTurn && !this.#isCurrent()) this.#context.links.refusedFrames += 1;
     else if (frame.type === 'ping') this.#pong(frame.sentMs);
+    else if (frame.type === 'noLog') this.#context.streams.refuse(this.#workerId, frame.ticket);
     else if (frame.type === 'report' && inTurn && this.#isLight(frame.items))
       this.#report(frame.items, new Set());
     else this.#inOrder(() => this.#heavy(frame));

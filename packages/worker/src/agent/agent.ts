@@ -236,11 +236,14 @@ export class Agent {
 
   async #openLog(key: AttemptKey, frame: Extract<HeadFrame, { type: 'sendLog' }>): Promise<void> {
     const attempt = this.#attempts.get(tagOf(key));
-    // No dial for what is not here: the one who asked is told so when the ticket expires.
-    if (!attempt) return;
     const { machine } = this.#ports;
     const { available, size } =
-      attempt.order === null ? { available: 0, size: 0 } : await machine.logExtent(key);
+      !attempt || attempt.order === null ? { available: 0, size: 0 } : await machine.logExtent(key);
+    // Not here, or let go of while it was being measured: whoever asked looks in the archive.
+    if (!attempt || this.#attempts.get(tagOf(key)) !== attempt) {
+      this.#send({ type: 'noLog', ticket: frame.ticket });
+      return;
+    }
     const wanted = frame.offset < 0 ? size + frame.offset : frame.offset;
     const kept = Math.max(wanted, available);
     const offset = frame.follow ? kept : Math.min(kept, size);
