@@ -252,6 +252,13 @@ test('a log stream follows until the attempt is released', async () => {
   expect(done).toBe(true);
 });
 
+test('a log that is not here is said to be not here, at once', async () => {
+  const order = orderFor();
+  await hear([{ type: 'sendLog', ...keyOf(order), ticket: 'gone', offset: 0, limit: null, follow: false }]);
+  expect(framesSaid('noLog')).toEqual([{ type: 'noLog', ticket: 'gone' }]);
+  expect(streams).toEqual([]);
+});
+
 test('no answer for as long as the lease: the link is dialled again', async () => {
   await pass(LEASE_MS / 2);
   expect(framesSaid('ping')).toHaveLength(2);
