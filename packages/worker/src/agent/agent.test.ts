@@ -13,6 +13,11 @@ const LEASE_MS = 1_000;
 class TestMachine extends FakeMachine {
   readonly signals: string[] = [];
   readonly removed: string[] = [];
+  override async scan() {
+    const found = await super.scan();
+    duringScan?.();
+    return found;
+  }
   override async signal(key: AttemptKey, signal: 'SIGTERM' | 'SIGKILL'): Promise<void> {
     this.signals.push(`${signal} at ${clock.nowMs}`);
     await super.signal(key, signal);
@@ -23,6 +28,8 @@ class TestMachine extends FakeMachine {
   }
 }
 
+/** What happens on the machine after the scan has looked and before it is done. */
+let duringScan: (() => void) | null = null;
 let clock: VirtualClock;
 let disk: FakeDisk;
 let machine: TestMachine;
@@ -250,6 +257,21 @@ test('a log stream follows until the attempt is released', async () => {
   expect(done).toBe(false);
   await pass(100);
   expect(done).toBe(true);
+});
+
+test('an end that comes while the scan is under way is not lost', async () => {
+  const order = await running(orderFor({ runMs: 60_000 }));
+  const exit = { code: 5, signal: null, reason: null, atMs: 1 };
+  duringScan = () => {
+    const process = disk.processes.get(`${order.instance}/${order.attempt}`);
+    if (process) process.exit = exit;
+    disk.listener?.(keyOf(order), exit);
+  };
+  await open();
+  duringScan = null;
+  await hear([welcome(true)]);
+  await pass(100);
+  expect(lastFact(order)).toMatchObject({ phase: 'RELEASED', exit: { code: 5 } });
 });
 
 test('a log that is not here is said to be not here, at once', async () => {

@@ -55,10 +55,18 @@ export class Agent {
 
   /** Takes up everything that an earlier process left. Before any link. */
   async start(): Promise<void> {
-    this.#ports.machine.onEnd((key, exit) => this.#attempts.get(tagOf(key))?.ended(exit));
+    // A scan takes its time: what it has found running may end before it is done, and an end is told once.
+    const early = new Map<string, Parameters<Attempt['ended']>[0]>();
+    this.#ports.machine.onEnd((key, exit) => {
+      const attempt = this.#attempts.get(tagOf(key));
+      if (attempt) attempt.ended(exit);
+      else early.set(tagOf(key), exit);
+    });
     for (const found of await this.#ports.machine.scan()) {
       const attempt = this.#add(found, found.order);
       attempt.adopt(found);
+      const end = early.get(tagOf(found));
+      if (end && found.state === 'running') attempt.ended(end);
       if (found.state !== 'preparing') continue;
       if (found.stop) await this.#withdraw(attempt, found.stop.graceMs);
       else this.#launchQueue.add(attempt);
