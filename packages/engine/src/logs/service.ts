@@ -28,6 +28,8 @@ interface Reader {
 
 /** How long a follower waits before it looks again for a worker that is away. */
 const AWAY_MS = 1_000;
+/** The first pause of a reader that got nothing new; it doubles. */
+const FRUITLESS_MS = 2;
 /** How often a reader that does not follow looks for the rest before it gives up. */
 const PATIENCE = 10;
 
@@ -153,10 +155,11 @@ export class LogService {
     const limitAt = first.offset + (request.limit ?? Number.MAX_SAFE_INTEGER);
     const end = follow ? limitAt : Math.min(limitAt, first.size);
     let at = first.offset;
-    for (let patience = PATIENCE; !abort.aborted; ) {
+    let fruitless = 0;
+    while (!abort.aborted) {
       const { arrival } = reader;
+      const before = at;
       if (arrival) {
-        const before = at;
         at = Math.max(at, arrival.offset);
         try {
           for await (const chunk of arrival.bytes) {
@@ -170,10 +173,13 @@ export class LogService {
             'a log stream broke off; going on at its offset',
           );
         }
-        if (at > before) patience = PATIENCE;
       }
+      fruitless = at > before ? 0 : fruitless + 1;
       if (at >= end || (follow && (await this.#isComplete(id, attempt, at)))) return;
-      if (patience-- === 0 && !follow) throw new DroverError('LOG_UNAVAILABLE', { ref: id, worker: '?' });
+      if (fruitless > PATIENCE && !follow) throw new DroverError('LOG_UNAVAILABLE', { ref: id, worker: '?' });
+      // Nothing new, and not the end: the end may not have been heard of yet, or the archive lacks what it should have.
+      if (arrival && fruitless > 0)
+        await this.#pause(Math.min(AWAY_MS, FRUITLESS_MS * 2 ** Math.min(fruitless, 10)));
       reader.arrival = await this.#reopen(id, attempt, at, { limit: end - at, follow });
     }
     reader.arrival?.cancel();
@@ -197,10 +203,15 @@ export class LogService {
     if (!row) throw new DroverError('INSTANCE_NOT_FOUND', { ref: id });
     try {
       return await this.#open(row, attempt, offset, range);
-    } catch {
-      await new Promise<void>((resolve) => this.#ports.clock.after(AWAY_MS, resolve));
+    } catch (err) {
+      this.#ports.log.info({ instance: id, attempt, err }, 'a log cannot be reached now; trying again');
+      await this.#pause(AWAY_MS);
       return null;
     }
+  }
+
+  #pause(ms: number): Promise<void> {
+    return new Promise((resolve) => this.#ports.clock.after(ms, resolve));
   }
 }
 
