@@ -74,6 +74,12 @@ export const ERROR_CATALOGUE = {
     actor: 'user',
     message: 'instance {ref} is {status}, not UNKNOWN',
   },
+  BEING_CANCELLED: {
+    status: 409,
+    retry: false,
+    actor: 'user',
+    message: 'instance {ref} is being cancelled; "drover instance forget" ends it without its worker',
+  },
   TARGET_WORKER_NOT_ONLINE: {
     status: 409,
     retry: true,

@@ -5,8 +5,9 @@
  * - ASSIGNED: a reservation is held on one worker and the attempt has its number; the worker may or may not have
  *   started the command. A command that ends before its start was heard of goes straight to its end.
  * - RUNNING: the worker has reported the process.
- * - UNKNOWN: the worker is OFFLINE. The process may live on. The worker's return, its report of an end, or a person
- *   (`replace`, `forget`) leaves it. What was ASSIGNED goes back to ASSIGNED (`reappearUnstarted`).
+ * - UNKNOWN: nobody can say how it stands. Its worker is OFFLINE, and the process may live on; or this head's state is
+ *   an older copy, and it may have run since. The worker's return, its report of an end, a person (`replace`, `forget`)
+ *   or the instance's own `onWorkerLost` leaves it. What was ASSIGNED goes back to ASSIGNED (`reappearUnstarted`).
  * - COMPLETED (exit code 0), FAILED (anything else, or a failed start), CANCELLED (ended because a person asked):
  *   final, never left.
  *
@@ -24,6 +25,12 @@ export const INSTANCE_STATUSES = [
   'CANCELLED',
 ] as const;
 export type InstanceStatus = (typeof INSTANCE_STATUSES)[number];
+
+/** What becomes of an instance whose worker is not heard of any more. */
+export const WORKER_LOST_POLICIES = ['wait', 'replace', 'stop'] as const;
+export type WorkerLostPolicy = (typeof WORKER_LOST_POLICIES)[number];
+/** Silence after which `replace` and `stop` act, when nothing is said. */
+export const LOST_AFTER_MS = 60_000;
 
 export type InstanceEvent =
   | 'place'
@@ -49,7 +56,7 @@ const never = {
 } as const;
 
 export const INSTANCE_TABLE: TransitionTable<InstanceStatus, InstanceEvent> = {
-  PENDING: { ...never, place: 'ASSIGNED', cancel: 'CANCELLED' },
+  PENDING: { ...never, place: 'ASSIGNED', cancel: 'CANCELLED', lose: 'UNKNOWN' },
   ASSIGNED: {
     ...never,
     start: 'RUNNING',

@@ -6,6 +6,7 @@ import { EVENTS_REMEMBERED, EventService } from './events/service.ts';
 import { startDepartures } from './instances/departure.ts';
 import { dispatchController } from './instances/dispatch.ts';
 import { InstancesByWorker } from './instances/index-by-worker.ts';
+import { doubtAll, isOfOlderState } from './instances/lost.ts';
 import { applyPlacements } from './instances/place.ts';
 import { InstanceReads } from './instances/reads.ts';
 import { reasoner } from './instances/reasons.ts';
@@ -60,6 +61,8 @@ export class Engine {
   readonly #session: SessionContext;
   readonly #startedMs: number;
   readonly #version: string;
+  /** Instances up to here were there when this head started. */
+  readonly #loadedSeq: number;
 
   private constructor(
     ports: Ports,
@@ -73,6 +76,7 @@ export class Engine {
     this.#ports = ports;
     this.#version = options.version;
     this.#startedMs = ports.clock.wallMs();
+    this.#loadedSeq = loaded.reduce((most, row) => Math.max(most, row.seq), 0);
     this.state = state;
     this.herd = herd;
     this.links = new Links(state, ports.clock);
@@ -105,7 +109,7 @@ export class Engine {
       streams: this.streams,
       herd,
       timing,
-      outrun: (epoch) => this.#outrun(epoch),
+      outrun: (seen) => this.#outrun(seen),
       poke: (ids) => {
         for (const id of ids) {
           reconciler.poke(dispatch, id);
@@ -113,7 +117,7 @@ export class Engine {
         }
       },
     };
-    startLiveness(state, ports.clock, ports.log, this.links, byWorker, timing);
+    startLiveness(state, ports, this.links, byWorker, timing);
     startEviction(state, ports, this.links);
     startDepartures(state, ports, this.links);
     reconciler.start();
@@ -144,6 +148,8 @@ export class Engine {
     state.transact(SYSTEM, (tx) => {
       putMeta(tx.get('meta', 'herd'), 'herd', herd);
       putMeta(tx.get('meta', 'epoch'), 'epoch', String(last.epoch + 1));
+      putMeta(tx.get('meta', 'rev'), 'rev', '');
+      if (tx.get('meta', 'restored')) tx.delete('meta', 'restored');
       function putMeta(before: MetaRow | undefined, id: string, value: string): void {
         tx.put('meta', {
           ...before,
@@ -164,22 +170,42 @@ export class Engine {
     });
     const instances = (loaded.get('instances') ?? []) as InstanceRow[];
     const engine = new Engine(ports, state, herd, options, instances, events);
+    const restored = meta.get('restored');
+    if (restored !== undefined)
+      ports.log.warn(
+        { backup: restored, doubted: engine.#doubtAll() },
+        'this state was restored from a backup',
+      );
     await state.durable();
     return engine;
   }
 
-  /** A worker has seen a higher epoch than ours: this state is from before it. Orders must not look older than they are. */
-  #outrun(epoch: number): void {
-    if (epoch <= this.state.epoch) return;
-    this.#ports.log.warn(
-      { seen: epoch, ours: this.state.epoch },
-      'a worker has seen a later epoch: this state is an older copy; nothing is stopped because of it',
-    );
-    this.state.raiseEpoch(epoch + 1);
-    this.state.transact(SYSTEM, (tx) => {
+  /**
+   * A worker has seen a later epoch or revision than ours: this state is an older copy. Orders must not look older than
+   * they are, and nothing that may have run since is begun again.
+   */
+  #outrun(seen: { readonly epoch: number; readonly rev: number }): void {
+    const { state } = this;
+    if (seen.epoch <= state.epoch && seen.rev <= state.rev) return;
+    const ours = { epoch: state.epoch, rev: state.rev };
+    const epoch = Math.max(seen.epoch, state.epoch) + 1;
+    state.raiseEpoch(epoch);
+    state.raiseRev(seen.rev);
+    state.transact(SYSTEM, (tx) => {
       const row = tx.get('meta', 'epoch');
-      if (row) tx.put('meta', { ...row, value: String(epoch + 1) });
+      if (row) tx.put('meta', { ...row, value: String(epoch) });
     });
+    const doubted = this.#doubtAll();
+    this.#ports.log.warn(
+      { seen: { epoch: seen.epoch, rev: seen.rev }, ours, doubted },
+      'a worker has seen a later state: this one is an older copy; nothing is stopped or begun again because of it',
+    );
+  }
+
+  /** @returns how many instances wait for their worker or a person to say how they stand */
+  #doubtAll(): number {
+    const isConfirmed = (workerId: string): boolean => this.links.get(workerId)?.settled === true;
+    return doubtAll(this.state, this.#ports, this.#loadedSeq, isConfirmed);
   }
 
   /** A worker's link has opened; its messages go to what is returned. */
@@ -265,8 +291,9 @@ async function loadInstances(ports: Ports) {
   const recent = await ports.store.page({ collection: 'instances', statuses: final, limit: 20_000 });
   const rows = new Map([...recent, ...live].map((row) => [row.id, row]));
   for (const reservation of await ports.store.load('reservations')) {
-    const id = reservation.owner?.replace(/^instances\//, '') ?? '';
-    const row = rows.has(id) ? null : await ports.store.get('instances', id);
+    const id = /^instances\/(.*)/.exec(reservation.owner ?? '')?.[1];
+    if (id === undefined || rows.has(id)) continue;
+    const row = await ports.store.get('instances', id);
     if (row) rows.set(id, row);
   }
   return [...rows.values()].sort((a, b) => a.seq - b.seq);
@@ -278,6 +305,12 @@ async function loadEvents(ports: Ports): Promise<EventRow[]> {
   return stored.map((row) => decodeRow<EventRow>('events', row)).reverse();
 }
 
+const LOST_NEXT = {
+  wait: 'it goes on when its worker returns',
+  replace: 'it is placed anew when its worker stays silent',
+  stop: 'its worker stops it, and tells so when it returns',
+} as const;
+
 function nextStep(row: InstanceRow, neverFits: boolean): string {
   if (isFinal(row.status)) return 'nothing: it has ended';
   if (row.cancel) return 'it ends when its last process has gone';
@@ -286,7 +319,7 @@ function nextStep(row: InstanceRow, neverFits: boolean): string {
     PENDING: 'it is placed as soon as it fits',
     ASSIGNED: 'its worker starts it',
     RUNNING: 'it runs until it ends or is cancelled',
-    UNKNOWN: 'it goes on when its worker returns; "drover instance forget" gives it up',
+    UNKNOWN: `${isOfOlderState(row) ? 'its worker tells when it returns' : LOST_NEXT[row.spec.onWorkerLost]}; "drover instance replace" runs it again, "drover instance forget" gives it up`,
   };
   return steps[row.status] ?? '';
 }

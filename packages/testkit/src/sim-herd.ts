@@ -30,6 +30,7 @@ export interface SimWorker {
   readonly disk: FakeDisk;
   readonly offerCpu: number;
   memory: Memory;
+  contactMs: number | null;
   agent: Agent | null;
   life: Life;
   link: SimLink | null;
@@ -127,7 +128,8 @@ export class SimHerd {
       id,
       disk: new FakeDisk(),
       offerCpu: cpu,
-      memory: { herd: engine.herd, epoch: 0 },
+      memory: { herd: engine.herd, epoch: 0, rev: 0 },
+      contactMs: null,
       agent: null,
       life: { dead: true, skewMs: 0 },
       link: null,
@@ -152,6 +154,9 @@ export class SimHerd {
         remember: async (memory) => {
           worker.memory = memory;
         },
+        noteContact: (monoMs) => {
+          worker.contactMs = monoMs;
+        },
         dialLog: (stream) => this.#dialLog(worker, stream),
       },
       {
@@ -167,6 +172,7 @@ export class SimHerd {
           version: 'sim',
         },
         memory: worker.memory,
+        contactMs: worker.contactMs,
       },
     );
     await agent.start();
@@ -223,7 +229,7 @@ export class SimHerd {
         const message: HeadMessage = {
           herd: engine.herd,
           epoch: engine.state.epoch,
-          rev: engine.state.rev,
+          rev: engine.state.durableRev,
           frames: [...frames],
         };
         inOrder(() => {

@@ -3,6 +3,7 @@
  * highest epoch that was seen.
  */
 import { randomUUID } from 'node:crypto';
+import { renameSync, writeFileSync } from 'node:fs';
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { ErrorBody, JoinReply } from '@drover/core/wire';
@@ -34,11 +35,30 @@ export const readIdentity = (stateDir: string): Promise<Identity | null> =>
   readJson<Identity>(join(stateDir, 'identity.json'));
 
 export async function readMemory(stateDir: string, identity: Identity): Promise<Memory> {
-  return (await readJson<Memory>(join(stateDir, 'head.json'))) ?? { herd: identity.herd, epoch: 0 };
+  const read = await readJson<Partial<Memory>>(join(stateDir, 'head.json'));
+  return { herd: identity.herd, epoch: 0, rev: 0, ...read };
 }
 
 export const writeMemory = (stateDir: string, memory: Memory): void =>
   writeAtomic(join(stateDir, 'head.json'), `${JSON.stringify(memory)}\n`);
+
+/** The last contact with a head, see `AgentPorts.noteContact`. Lost with the machine, so never synced. */
+export function noteContact(stateDir: string, boot: string, monoMs: number): void {
+  const path = join(stateDir, 'contact');
+  try {
+    writeFileSync(`${path}.new`, `${boot} ${monoMs} end\n`);
+    renameSync(`${path}.new`, path);
+  } catch {
+    // A full disk: an older contact stays, and what asks to be stopped is stopped earlier rather than later.
+  }
+}
+
+/** @returns null when there is none of this boot of the machine */
+export async function readContact(stateDir: string, boot: string): Promise<number | null> {
+  const text = await readFile(join(stateDir, 'contact'), 'utf8').catch(() => '');
+  const [of, at, end] = text.trim().split(' ');
+  return of === boot && end === 'end' && Number.isFinite(Number(at)) ? Number(at) : null;
+}
 
 /**
  * Exchanges the join token. The id is written down before the call, so that a call whose answer is lost can be made

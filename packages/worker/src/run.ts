@@ -3,7 +3,15 @@ import { randomUUID } from 'node:crypto';
 import { setFlagsFromString } from 'node:v8';
 import type { Offer } from '@drover/core/wire';
 import { Agent, type Logger } from './agent/index.ts';
-import { JoinRefused, joinHerd, readIdentity, readMemory, writeMemory } from './identity.ts';
+import {
+  JoinRefused,
+  joinHerd,
+  noteContact,
+  readContact,
+  readIdentity,
+  readMemory,
+  writeMemory,
+} from './identity.ts';
 import { openControlLink } from './link/control-link.ts';
 import { logDialer } from './link/log-dialer.ts';
 import { bootId, createMachine } from './os/index.ts';
@@ -60,6 +68,7 @@ export async function startWorker(options: WorkerOptions): Promise<RunningWorker
     });
   }
   const { workerId, token } = identity;
+  const boot = bootId();
   const machine = await createMachine({
     stateDir,
     workerId,
@@ -71,7 +80,7 @@ export async function startWorker(options: WorkerOptions): Promise<RunningWorker
     {
       clock: {
         wallMs: () => Date.now(),
-        monoMs: () => performance.now(),
+        monoMs: () => Number(process.hrtime.bigint()) / 1e6,
         after(delayMs, fn) {
           const timer = setTimeout(fn, delayMs);
           return { cancel: () => clearTimeout(timer) };
@@ -82,11 +91,13 @@ export async function startWorker(options: WorkerOptions): Promise<RunningWorker
       log,
       toBase64: (bytes) => Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength).toString('base64'),
       remember: async (memory) => writeMemory(stateDir, memory),
+      noteContact: (monoMs) => noteContact(stateDir, boot, monoMs),
       dialLog: logDialer(headUrl, token),
     },
     {
       session: randomUUID(),
-      bootId: bootId(),
+      bootId: boot,
+      contactMs: await readContact(stateDir, boot),
       offer: { ...options.offer, supervision: machine.supervision },
       memory: await readMemory(stateDir, identity),
     },

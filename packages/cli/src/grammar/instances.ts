@@ -1,7 +1,19 @@
-import { INSTANCE_STATUSES } from '@drover/core';
+import { INSTANCE_STATUSES, WORKER_LOST_POLICIES } from '@drover/core';
 import { type Command, Option } from 'commander';
 import { makeCommand, type Run, withHead } from './build.ts';
-import { bytes, decimal, duration, indices, pairs, size, texts, whole, word, words } from './parse.ts';
+import {
+  bytes,
+  choice,
+  decimal,
+  duration,
+  indices,
+  pairs,
+  size,
+  texts,
+  whole,
+  word,
+  words,
+} from './parse.ts';
 
 /** Verbs for instances that have a short form: `drover submit`, and the same below `drover instance`. */
 const SHARED: readonly ((run: Run, name: string) => Command)[] = [submit, logs, cancel, explain];
@@ -11,7 +23,7 @@ export function instanceCommands(run: Run): Command[] {
   const noun = makeCommand('instance', 'instances: one command each, with its log and exit code');
   noun.addCommand(list(run, 'list'));
   for (const verb of SHARED) noun.addCommand(verb(run, verb.name));
-  noun.addCommand(show(run)).addCommand(remove(run)).addCommand(forget(run));
+  noun.addCommand(show(run)).addCommand(remove(run)).addCommand(replace(run)).addCommand(forget(run));
   return [
     submit(run, 'submit'),
     list(run, 'ps'),
@@ -46,6 +58,12 @@ function submit(run: Run, name: string): Command {
     .option('--priority <n>', 'higher goes first (default 0)', whole(-1_000_000, 1_000_000))
     .option('--grace <duration>', 'from SIGTERM to SIGKILL when cancelled (default 30s)', duration)
     .option('--log-cap <size>', 'newest part of the log that is kept (default 256MiB)', size)
+    .option(
+      '--on-worker-lost <policy>',
+      'wait for its worker (default), replace it elsewhere, or stop it there',
+      choice(WORKER_LOST_POLICIES),
+    )
+    .option('--lost-after <duration>', 'silence after which to replace or stop (default 60s)', duration)
     .option('--wait', 'wait for the end and exit with its code')
     .option('-f, --follow', 'show the log as it grows, then exit with its code');
   return command.action(
@@ -114,6 +132,15 @@ function remove(run: Run): Command {
     .option('-y, --yes', 'do not ask');
   return command.action(
     async () => await run(command, async () => (await import('../instance/delete.ts')).remove),
+  );
+}
+
+function replace(run: Run): Command {
+  const command = withHead(
+    makeCommand('replace', 'run UNKNOWN instances again, each as a new attempt'),
+  ).argument('<instance...>', 'ids or names');
+  return command.action(
+    async () => await run(command, async () => (await import('../instance/replace.ts')).replace),
   );
 }
 

@@ -66,6 +66,12 @@ export const words =
     return [...previous, ...given];
   };
 
+/** One of some words in small letters. */
+export const choice =
+  <T extends string>(allowed: readonly T[]) =>
+  (text: string): T =>
+    allowed.find((each) => each === text.toLowerCase()) ?? refuse(`one of ${allowed.join(', ')}`);
+
 /** One of some words, whatever their capitals. */
 export const word =
   (allowed: readonly string[]) =>

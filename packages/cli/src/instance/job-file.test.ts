@@ -9,6 +9,8 @@ workdir = "/data"
 priority = -3
 grace = "90s"
 log_cap = "1GiB"
+on_worker_lost = "replace"
+lost_after = "2m"
 [resources]
 cpus = 2.5
 memory = "8Gi"
@@ -28,6 +30,8 @@ workdir: /data
 priority: -3
 grace: 90s
 log_cap: 1GiB
+on_worker_lost: replace
+lost_after: 2m
 resources:
   cpus: 2.5
   memory: 8Gi
@@ -52,6 +56,8 @@ const WHOLE = {
   priority: -3,
   graceMs: 90_000,
   logCapMiB: 1024,
+  onWorkerLost: 'replace',
+  lostAfterMs: 120_000,
 };
 
 describe('a job file', () => {

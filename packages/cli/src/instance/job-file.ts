@@ -1,7 +1,7 @@
 import { readFile } from 'node:fs/promises';
 import { basename, extname } from 'node:path';
 import type { InstanceSubmitInput } from '@drover/client';
-import { parseName } from '@drover/core';
+import { parseName, WORKER_LOST_POLICIES } from '@drover/core';
 import { UsageError } from '../errors.ts';
 import { JobReader } from './job-reader.ts';
 import { parseJobText } from './job-text.ts';
@@ -20,6 +20,8 @@ const TOP = [
   'priority',
   'grace',
   'log_cap',
+  'on_worker_lost',
+  'lost_after',
 ];
 const RESOURCES = ['cpus', 'gpus', 'memory', 'disk', 'gpu_indices', 'exclusive', 'target_worker'];
 
@@ -66,6 +68,8 @@ export function parseJob(text: string, path: string): Job {
     priority: file.whole('priority', true),
     graceMs: file.duration('grace'),
     logCapMiB: file.size('log_cap'),
+    onWorkerLost: file.choice('on_worker_lost', WORKER_LOST_POLICIES),
+    lostAfterMs: file.duration('lost_after'),
   });
 }
 

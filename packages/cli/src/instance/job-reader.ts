@@ -50,6 +50,12 @@ export class JobReader {
     return this.#refuse(key, 'must be a string', 'put it in quotes');
   }
 
+  choice<T extends string>(key: string, allowed: readonly T[]): T | undefined {
+    const text = this.text(key);
+    if (text === undefined) return undefined;
+    return allowed.find((each) => each === text) ?? this.#refuse(key, `must be one of ${allowed.join(', ')}`);
+  }
+
   boolean(key: string): boolean | undefined {
     const value = this.#values[key];
     return value === undefined || typeof value === 'boolean'

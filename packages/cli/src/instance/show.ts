@@ -18,6 +18,11 @@ export async function show(call: Call): Promise<number> {
   return 0;
 }
 
+const lostText = (view: InstanceView): string | null =>
+  view.onWorkerLost === 'wait'
+    ? null
+    : `${view.onWorkerLost} after ${formatDuration(view.lostAfterMs ?? 0)} of silence`;
+
 function pageOf(view: InstanceView, nowMs: number): [string, string | null][] {
   const stamp = (at: string | null) => (at === null ? null : `${at} (${formatAge(at, nowMs)} ago)`);
   const pairs = (map: Readonly<Record<string, string>>) =>
@@ -49,6 +54,7 @@ function pageOf(view: InstanceView, nowMs: number): [string, string | null][] {
     ['workdir', view.workdir],
     ['priority', view.priority === 0 ? null : String(view.priority)],
     ['grace', formatDuration(view.graceMs)],
+    ['worker lost', lostText(view)],
     ['log', view.log === null ? null : `${view.log.size} bytes written, kept from ${view.log.available} on`],
     ['created', stamp(view.createdAt)],
     ['assigned', stamp(view.assignedAt)],

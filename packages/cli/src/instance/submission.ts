@@ -1,6 +1,7 @@
 import { readFile } from 'node:fs/promises';
 import { resolve } from 'node:path';
 import type { InstanceSubmitInput } from '@drover/client';
+import type { WorkerLostPolicy } from '@drover/core';
 import type { Env } from '../call.ts';
 import { UsageError } from '../errors.ts';
 import { BadEnvLine, parseEnvFile, parsePair } from '../values/pairs.ts';
@@ -30,6 +31,9 @@ export interface SubmitFlags {
   readonly grace?: number;
   /** MiB. */
   readonly logCap?: number;
+  readonly onWorkerLost?: WorkerLostPolicy;
+  /** Milliseconds. */
+  readonly lostAfter?: number;
 }
 
 /**
@@ -75,6 +79,8 @@ export async function buildSubmission(
       priority: flags.priority,
       graceMs: flags.grace,
       logCapMiB: flags.logCap,
+      onWorkerLost: flags.onWorkerLost,
+      lostAfterMs: flags.lostAfter,
     }),
     labels: { ...job.labels, ...flags.label },
     env: { ...job.env, ...(await envFiles(flags.envFrom ?? [])), ...variables(flags.env ?? [], env) },

@@ -113,6 +113,14 @@ export class Instances {
   }
 
   /**
+   * Runs an UNKNOWN instance again, as a new attempt. Should its worker return with the older one, that is stopped there.
+   * @throws {DroverError} NOT_UNKNOWN, BEING_CANCELLED
+   */
+  async replace(ref: string, options: CallOptions = {}): Promise<InstanceView> {
+    return await this.#changeOne(ref, 'replace', {}, options.signal);
+  }
+
+  /**
    * Deletes the record. What has not ended is cancelled first, and its record goes by itself at its end.
    * @returns the instance when it has to end first, null when the record is gone
    */
@@ -210,7 +218,7 @@ export class Instances {
 
   async #changeOne(
     ref: string,
-    verb: 'cancel' | 'forget',
+    verb: 'cancel' | 'forget' | 'replace',
     body: object,
     signal: AbortSignal | undefined,
   ): Promise<InstanceView> {
@@ -227,7 +235,7 @@ export class Instances {
     } catch (error) {
       const done =
         isDroverError(error) &&
-        (error.code === 'ALREADY_FINAL' || (verb === 'forget' && error.code === 'NOT_UNKNOWN'));
+        (error.code === 'ALREADY_FINAL' || (verb !== 'cancel' && error.code === 'NOT_UNKNOWN'));
       // An earlier try, whose reply was lost, has done it.
       if (tries.lost && done) return await this.get(ref, { signal });
       throw error;

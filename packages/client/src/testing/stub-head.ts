@@ -104,6 +104,8 @@ export function instanceView(part: Partial<InstanceView> = {}): InstanceView {
     priority: 0,
     graceMs: 30_000,
     logCapMiB: 256,
+    onWorkerLost: 'wait',
+    lostAfterMs: null,
     workerId: null,
     endpoint: null,
     port: null,

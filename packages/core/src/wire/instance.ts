@@ -1,6 +1,6 @@
 /** `/v1/instances`: what a client sends and gets. */
 import { z } from 'zod';
-import { INSTANCE_STATUSES } from '../instance.ts';
+import { INSTANCE_STATUSES, WORKER_LOST_POLICIES } from '../instance.ts';
 import {
   absolutePath,
   command,
@@ -21,6 +21,8 @@ export const resourceRequest = z.strictObject({
   diskMiB: mebibytes.default(0),
   gpus: gpuCount.default(0),
 });
+
+const workerLostPolicy = z.enum(WORKER_LOST_POLICIES);
 
 /** The body of `POST /v1/instances`. */
 export const instanceSubmit = z
@@ -44,6 +46,20 @@ export const instanceSubmit = z
     graceMs: z.int().min(0, 'not negative').max(86_400_000, 'at most one day').default(30_000),
     /** The log keeps its newest bytes up to this size. */
     logCapMiB: z.int().min(1, 'at least 1').max(1_048_576, 'at most 1048576').default(256),
+    /**
+     * What happens when its worker is not heard of any more. wait: it is UNKNOWN until the worker returns or a person
+     * decides. replace: a new attempt elsewhere. stop: the worker itself stops it, by its own clock.
+     */
+    onWorkerLost: workerLostPolicy.default('wait'),
+    /**
+     * Silence after which `replace` and `stop` act; default 60000. A replacement never comes before the worker is
+     * OFFLINE.
+     */
+    lostAfterMs: z.int().min(1_000, 'at least 1000').max(2_592_000_000, 'at most 30 days').nullish(),
+  })
+  .refine((body) => body.lostAfterMs == null || body.onWorkerLost !== 'wait', {
+    path: ['lostAfterMs'],
+    message: 'needs onWorkerLost "replace" or "stop": to wait has no end',
   })
   .refine((body) => body.gpuIndices == null || body.targetWorker != null, {
     path: ['gpuIndices'],
@@ -83,6 +99,9 @@ export const instanceView = z.object({
   priority: z.int(),
   graceMs: z.int(),
   logCapMiB: z.int(),
+  onWorkerLost: workerLostPolicy,
+  /** Null with `wait`. */
+  lostAfterMs: z.int().nullable(),
   workerId: z.string().nullable(),
   /** "host:port" while it runs, else null. */
   endpoint: z.string().nullable(),

@@ -9,7 +9,12 @@ import { z } from 'zod';
 import { uuid } from './fields.ts';
 import { offer } from './worker.ts';
 
-export const LINK_PROTOCOL = 1;
+/**
+ * The newest protocol spoken here, and the oldest. The hello names what the worker speaks, the welcome the highest that
+ * both do. 2 adds numbered messages, `settled`, and `stopAfterMs` in orders.
+ */
+export const LINK_PROTOCOL = 2;
+export const OLDEST_LINK_PROTOCOL = 1;
 /** The largest control message, either way. Bulk bytes travel on streams of their own. */
 export const LINK_MESSAGE_BYTES = 16 * 1024 * 1024;
 /** A log of at most this size rides in the report of its end. */
@@ -63,7 +68,9 @@ export type AttemptFact = z.output<typeof attemptFact>;
 export const workerFrame = z.discriminatedUnion('type', [
   z.object({
     type: z.literal('hello'),
+    /** The newest that the worker speaks, and the oldest; 1 named only one. */
     protocol: z.int(),
+    oldest: z.int().optional(),
     /** New at each start of the worker process: two processes with one identity are told apart by it. */
     session: uuid,
     bootId: z.string().max(64),
@@ -79,11 +86,17 @@ export const workerFrame = z.discriminatedUnion('type', [
   z.object({ type: z.literal('noLog'), ticket: z.string().max(100) }),
 ]);
 export type WorkerFrame = z.output<typeof workerFrame>;
+/** Messages of a link are numbered from 1, each way: one that comes twice is dropped, a gap ends the link. */
+const messageNumber = z.int().min(1).optional();
+
 export const workerMessage = z.object({
+  n: messageNumber,
   /** Null until the worker has met a head. */
   herd: uuid.nullable(),
   /** The highest epoch of that herd that the worker has seen. */
   epoch: z.int().min(0),
+  /** The highest revision of that herd's state that the worker has seen. */
+  rev: z.int().min(0).optional(),
   frames: z.array(workerFrame).min(1).max(10_000),
 });
 export type WorkerMessage = z.output<typeof workerMessage>;
@@ -103,12 +116,16 @@ export const startOrder = z.object({
   memoryMiB: z.int(),
   graceMs: z.int(),
   logCapBytes: z.int(),
+  /** Its worker stops it when no head has answered for so long; null: never. Not in protocol 1. */
+  stopAfterMs: z.int().nullish(),
 });
 export type StartOrder = z.output<typeof startOrder>;
 
 export const headFrame = z.discriminatedUnion('type', [
   z.object({
     type: z.literal('welcome'),
+    /** What is spoken on this link; absent in protocol 1. */
+    protocol: z.int().optional(),
     workerId: uuid,
     pingMs: z.int(),
     leaseMs: z.int(),
@@ -116,6 +133,8 @@ export const headFrame = z.discriminatedUnion('type', [
   }),
   z.object({ type: z.literal('start'), order: startOrder }),
   z.object({ type: z.literal('stop'), ...attemptRef, graceMs: z.int() }),
+  /** Everything that the worker has told is judged, and what follows from it has been said: it may act on orders again. */
+  z.object({ type: z.literal('settled') }),
   /** The end and the log are durable at the head: the record may go. */
   z.object({ type: z.literal('forget'), ...attemptRef }),
   /** The head does not know this attempt. It is kept and shown; nothing is stopped. */
@@ -135,6 +154,7 @@ export const headFrame = z.discriminatedUnion('type', [
 ]);
 export type HeadFrame = z.output<typeof headFrame>;
 export const headMessage = z.object({
+  n: messageNumber,
   herd: uuid,
   epoch: z.int().min(1),
   rev: z.int().min(0),

@@ -49,5 +49,6 @@ function orderOf(row: InstanceRow): StartOrder {
     memoryMiB: spec.accounting === 'lenient' ? 0 : spec.resources.memoryMiB,
     graceMs: spec.graceMs,
     logCapBytes: spec.logCapMiB * 1024 * 1024,
+    stopAfterMs: spec.onWorkerLost === 'stop' ? spec.lostAfterMs : null,
   };
 }

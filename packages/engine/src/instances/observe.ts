@@ -4,10 +4,14 @@
  */
 import { isFinal } from '@drover/core';
 import type { AttemptFact, ExitFact } from '@drover/core/wire';
+import type { Ports } from '../ports.ts';
 import type { InstanceRow } from '../state/rows.ts';
 import type { Transaction } from '../state/transaction.ts';
 import { isBuried } from './departure.ts';
+import { isOfOlderState, replaceIn } from './lost.ts';
 import { moveInstance, releaseReservation } from './move.ts';
+import { leaveBehind, remnantOf } from './remnants.ts';
+import { putHolding } from './spec.ts';
 
 /**
  * known: it is this head's and current. stale: an older attempt, or one that has been given up: the worker is to stop
@@ -15,33 +19,80 @@ import { moveInstance, releaseReservation } from './move.ts';
  */
 export type Verdict = 'known' | 'stale' | 'unknown';
 
+/** Ends that are the machine's doing, not the command's: `onWorkerLost: replace` covers them. */
+const LOST_WITH_MACHINE: ReadonlySet<string> = new Set(['MACHINE_REBOOTED']);
+
 export function observeFact(
   tx: Transaction,
+  ports: Ports,
   workerId: string,
   fact: AttemptFact,
   archived: boolean,
-  nowMs: number,
 ): Verdict {
   const row = tx.get('instances', fact.instance);
-  if (!row) return isBuried(tx, fact.instance, fact.attempt) ? 'stale' : 'unknown';
-  if (fact.attempt > row.attempt) return 'unknown';
-  // Another worker has this very attempt: this state is an older copy, and what it placed since was placed in ignorance.
-  if (fact.attempt === row.attempt && row.workerId !== workerId) return 'unknown';
-  if (fact.attempt < row.attempt) return 'stale';
-  if (isFinal(row.status)) {
-    if (fact.phase === 'RELEASED') settle(tx, row, fact, archived);
-    return row.released && fact.phase !== 'RELEASED' ? 'stale' : 'known';
+  const verdict = judge(tx, row, workerId, fact);
+  if (verdict === 'stale' && fact.phase === 'RELEASED') dropRemnant(tx, row, workerId, fact);
+  if (verdict !== 'known' || !row) return verdict;
+  const nowMs = ports.clock.wallMs();
+  const current = fact.attempt > row.attempt ? adopt(tx, ports, row, workerId, fact) : row;
+  if (isFinal(current.status)) {
+    if (fact.phase === 'RELEASED') settle(tx, current, fact, archived);
+    return current.released && fact.phase !== 'RELEASED' ? 'stale' : 'known';
   }
   if (fact.exit !== null && (fact.phase === 'EXITED' || fact.phase === 'RELEASED')) {
-    const ended = end(tx, row, fact, fact.exit, nowMs);
+    if (isToBeReplaced(current, fact.exit)) return replaceEnded(tx, ports, current, fact, fact.exit);
+    const ended = end(tx, current, fact, fact.exit, nowMs);
     if (fact.phase === 'RELEASED') settle(tx, ended, fact, archived);
   } else if (fact.phase === 'RUNNING') {
-    if (row.status !== 'RUNNING')
-      moveInstance(tx, row, 'start', nowMs, { ...startOf(row, fact), reason: null });
-  } else if (row.status === 'UNKNOWN') {
-    moveInstance(tx, row, 'reappearUnstarted', nowMs, { reason: null });
+    if (current.status !== 'RUNNING')
+      moveInstance(tx, current, 'start', nowMs, { ...startOf(current, fact), reason: null });
+  } else if (current.status === 'UNKNOWN') {
+    moveInstance(tx, current, 'reappearUnstarted', nowMs, { reason: null });
   }
   return 'known';
+}
+
+function judge(tx: Transaction, row: InstanceRow | undefined, workerId: string, fact: AttemptFact): Verdict {
+  if (!row)
+    return isBuried(tx, fact.instance, fact.attempt) || remnantOf(tx, workerId, fact) ? 'stale' : 'unknown';
+  if (fact.attempt < row.attempt) return 'stale';
+  if (fact.attempt > row.attempt) {
+    if (isOfOlderState(row)) return 'known';
+    // A person decided about it when this copy of the state did not know of the attempt.
+    return isFinal(row.status) && GIVEN_UP.has(row.reason?.code ?? '') ? 'stale' : 'unknown';
+  }
+  // Another worker has this very attempt: this state is an older copy, and what it placed since was placed in ignorance.
+  return row.workerId === workerId ? 'known' : 'unknown';
+}
+
+const GIVEN_UP: ReadonlySet<string> = new Set(['FORGOTTEN', 'CANCELLED']);
+
+/** An attempt that this copy of the state did not know of, of an instance that it does: it is where it is. */
+function adopt(
+  tx: Transaction,
+  ports: Ports,
+  row: InstanceRow,
+  workerId: string,
+  fact: AttemptFact,
+): InstanceRow {
+  const worker = tx.get('workers', workerId);
+  if (!worker) return row;
+  leaveBehind(tx, row);
+  const next: InstanceRow = {
+    ...row,
+    attempt: fact.attempt,
+    workerId: worker.id,
+    workerHost: worker.offer?.host ?? null,
+    assignedMs: fact.startedAtMs,
+    startedMs: null,
+    port: null,
+    pid: null,
+    log: null,
+    released: false,
+  };
+  tx.put('instances', next);
+  putHolding(tx, ports, next);
+  return next;
 }
 
 const startOf = (row: InstanceRow, fact: AttemptFact) => ({
@@ -49,6 +100,54 @@ const startOf = (row: InstanceRow, fact: AttemptFact) => ({
   port: fact.port ?? row.port,
   pid: fact.pid ?? row.pid,
 });
+
+const isToBeReplaced = (row: InstanceRow, exit: ExitFact): boolean =>
+  row.spec.onWorkerLost === 'replace' &&
+  row.cancel === null &&
+  LOST_WITH_MACHINE.has(exit.reason?.code ?? '');
+
+/** It went down with its machine, which is back and has told so: there is nothing to wait for. */
+function replaceEnded(
+  tx: Transaction,
+  ports: Ports,
+  row: InstanceRow,
+  fact: AttemptFact,
+  exit: ExitFact,
+): Verdict {
+  const nowMs = ports.clock.wallMs();
+  const lost = row.status === 'UNKNOWN' ? row : moveInstance(tx, row, 'lose', nowMs, { reason: exit.reason });
+  replaceIn(tx, ports, lost, {
+    code: 'REPLACED',
+    message: `attempt ${row.attempt}: ${exit.reason?.message}; onWorkerLost is "replace"`,
+  });
+  if (fact.phase === 'RELEASED') dropRemnant(tx, row, row.workerId ?? '', fact);
+  return 'stale';
+}
+
+/** Nothing is left of an attempt that its instance has left behind. What it came to is history, not the result. */
+function dropRemnant(
+  tx: Transaction,
+  row: InstanceRow | undefined,
+  workerId: string,
+  fact: AttemptFact,
+): void {
+  const remnant = remnantOf(tx, workerId, fact);
+  if (!remnant) return;
+  tx.delete('reservations', remnant.id);
+  const how = fact.exit?.code == null ? 'without an exit code' : `with exit code ${fact.exit.code}`;
+  tx.event({
+    noun: 'instances',
+    subject: fact.instance,
+    name: row?.name ?? null,
+    type: 'staleEnd',
+    from: row?.status ?? null,
+    to: row?.status ?? null,
+    reason: {
+      code: 'STALE_ATTEMPT',
+      message: `attempt ${fact.attempt} on worker ${workerId} ended ${how}; it does not count any more`,
+    },
+  });
+}
 
 function end(
   tx: Transaction,
@@ -58,7 +157,8 @@ function end(
   nowMs: number,
 ): InstanceRow {
   const cancelled = row.cancel !== null && exit.stopped;
-  const event = cancelled ? 'cancel' : exit.code === 0 ? 'complete' : 'fail';
+  // What its worker stopped did not come to its own end, whatever code it left with.
+  const event = cancelled ? 'cancel' : exit.code === 0 && !exit.stopped ? 'complete' : 'fail';
   const stopped = exit.stopped ? { code: 'STOPPED_BY_WORKER', message: 'stopped by its worker' } : null;
   const reason = cancelled
     ? { code: 'CANCELLED', message: `cancelled by ${row.cancel?.by ?? '?'}` }
@@ -88,10 +188,19 @@ function settle(tx: Transaction, row: InstanceRow, fact: AttemptFact, archived: 
 }
 
 /** An attempt that the worker should have and has no trace of. */
-export function observeAbsence(tx: Transaction, row: InstanceRow, nowMs: number): void {
+export function observeAbsence(tx: Transaction, ports: Ports, row: InstanceRow): void {
+  const nowMs = ports.clock.wallMs();
+  const reason = {
+    code: 'LOST_BY_WORKER',
+    message: 'the worker has come back without any trace of it',
+  };
+  // Of an older copy it may have run to its end since: it is not begun again.
+  if (row.spec.onWorkerLost === 'replace' && row.cancel === null && !isOfOlderState(row)) {
+    const lost = row.status === 'UNKNOWN' ? row : moveInstance(tx, row, 'lose', nowMs, { reason });
+    releaseReservation(tx, row.id);
+    replaceIn(tx, ports, lost, { ...reason, code: 'REPLACED' });
+    return;
+  }
   releaseReservation(tx, row.id);
-  moveInstance(tx, row, row.cancel ? 'cancel' : 'fail', nowMs, {
-    released: true,
-    reason: { code: 'LOST_BY_WORKER', message: 'the worker has come back without any trace of it' },
-  });
+  moveInstance(tx, row, row.cancel ? 'cancel' : 'fail', nowMs, { released: true, reason });
 }

@@ -4,6 +4,13 @@ import type { Reason } from '@drover/core/wire';
 import type { Scheduler } from '../scheduler/scheduler.ts';
 import type { InstanceRow } from '../state/rows.ts';
 import type { State } from '../state/state.ts';
+import { isOfOlderState } from './lost.ts';
+
+const WHAT_FOLLOWS = {
+  wait: () => 'It goes on when the worker returns',
+  replace: (ms: number | null) => `It is placed anew when the silence exceeds ${(ms ?? 0) / 1000} s`,
+  stop: (ms: number | null) => `A worker that has had no head for ${(ms ?? 0) / 1000} s stops it`,
+} as const;
 
 /** @returns a function that is cheap for many rows at the same state. */
 export function reasoner(state: State, scheduler: Scheduler): (row: InstanceRow) => Reason | null {
@@ -28,9 +35,10 @@ export function reasoner(state: State, scheduler: Scheduler): (row: InstanceRow)
       };
     }
     if (row.status === 'UNKNOWN') {
+      if (isOfOlderState(row)) return row.reason;
       return {
         code: 'WORKER_OFFLINE',
-        message: `worker ${where} has not been heard of; it may still run there. It goes on when the worker returns; "drover instance forget" gives it up`,
+        message: `worker ${where} has not been heard of; it may still run there. ${WHAT_FOLLOWS[row.spec.onWorkerLost](row.spec.lostAfterMs)}; "drover instance replace" runs it again elsewhere, "drover instance forget" gives it up`,
       };
     }
     if (worker && worker.status !== 'ONLINE')

@@ -9,6 +9,7 @@ import type { State } from '../state/state.ts';
 import type { Transaction } from '../state/transaction.ts';
 import { bury } from './departure.ts';
 import { Idempotency } from './idempotency.ts';
+import { giveUpIn, replaceIn } from './lost.ts';
 import { moveInstance, releaseReservation } from './move.ts';
 import { putReservation, specOf } from './spec.ts';
 
@@ -124,6 +125,12 @@ export class InstanceService {
         reason: { code: 'CANCELLED', message: `cancelled by ${actor.name} before it was placed` },
       });
     }
+    // Nobody is known who could stop it, should it run anywhere: whoever returns with it is told to.
+    if (row.status === 'UNKNOWN' && row.workerId === null) {
+      const cancel = { atMs: now, by: actor.name, graceMs: graceMs ?? row.spec.graceMs };
+      const reason = { code: 'CANCELLED', message: `cancelled by ${actor.name}` };
+      return moveInstance(tx, row, 'cancel', now, { cancel, reason, released: true });
+    }
     if (row.cancel && (graceMs === undefined || graceMs >= row.cancel.graceMs)) return row;
     const cancel = {
       atMs: row.cancel?.atMs ?? now,
@@ -147,9 +154,27 @@ export class InstanceService {
       const row = mustGet(tx, id);
       if (row.status !== 'UNKNOWN')
         throw new DroverError('NOT_UNKNOWN', { ref: row.name ?? row.id, status: row.status });
-      return forgetIn(tx, row, this.#ports.clock.wallMs(), {
+      return giveUpIn(tx, row, this.#ports.clock.wallMs(), {
         code: 'FORGOTTEN',
         message: `given up by ${actor.name} while its worker was away`,
+      });
+    });
+  }
+
+  /**
+   * Runs an UNKNOWN instance again as a new attempt. Should its worker return with the older one, that is stopped there.
+   * @throws {DroverError} NOT_UNKNOWN, BEING_CANCELLED, STORE_FULL
+   */
+  replace(actor: Actor, id: string): InstanceRow {
+    this.#state.assertWritable();
+    return this.#state.transact(actor, (tx) => {
+      const row = mustGet(tx, id);
+      const ref = row.name ?? row.id;
+      if (row.status !== 'UNKNOWN') throw new DroverError('NOT_UNKNOWN', { ref, status: row.status });
+      if (row.cancel) throw new DroverError('BEING_CANCELLED', { ref });
+      return replaceIn(tx, this.#ports, row, {
+        code: 'REPLACED',
+        message: `attempt ${row.attempt} was replaced by ${actor.name} while nobody could say how it stood`,
       });
     });
   }
@@ -202,17 +227,6 @@ export function removeRow(tx: Transaction, row: InstanceRow, nowMs: number): voi
     from: row.status,
     to: null,
   });
-}
-
-/** Ends an UNKNOWN instance without its worker. */
-export function forgetIn(
-  tx: Transaction,
-  row: InstanceRow,
-  nowMs: number,
-  reason: { code: string; message: string },
-): InstanceRow {
-  releaseReservation(tx, row.id);
-  return moveInstance(tx, row, row.cancel ? 'cancel' : 'forget', nowMs, { reason, released: true });
 }
 
 function mustGet(tx: Transaction, id: string): InstanceRow {

@@ -1,6 +1,7 @@
 /** From what was asked to what is kept: the specification of an instance, and the reservation that it needs. */
-import type { ReservationId } from '@drover/core';
+import { LOST_AFTER_MS, type ReservationId } from '@drover/core';
 import type { InstanceSubmit } from '@drover/core/wire';
+import type { Ports } from '../ports.ts';
 import type { InstanceRow, InstanceSpec } from '../state/rows.ts';
 import type { Transaction } from '../state/transaction.ts';
 
@@ -19,19 +20,33 @@ export function specOf(input: InstanceSubmit, accounting: 'strict' | 'lenient'):
     graceMs: input.graceMs,
     logCapMiB: input.logCapMiB,
     accounting,
+    onWorkerLost: input.onWorkerLost,
+    lostAfterMs: input.onWorkerLost === 'wait' ? null : (input.lostAfterMs ?? LOST_AFTER_MS),
   };
 }
 
+/** What it needs, waiting to be placed. */
+export const putReservation = (tx: Transaction, row: InstanceRow, id: ReservationId): void =>
+  tx.put('reservations', { ...reservationOf(row), id, status: 'WAITING', workerId: null, gpuIndices: [] });
+
+/** What it needs, held where it runs: for an attempt that another copy of this state placed. */
+export const putHolding = (tx: Transaction, ports: Ports, row: InstanceRow): void =>
+  tx.put('reservations', {
+    ...reservationOf(row),
+    id: ports.random.uuid() as ReservationId,
+    status: 'HELD',
+    workerId: row.workerId,
+    gpuIndices: row.gpuIndices ?? [],
+  });
+
 /** One port each: an instance always has a PORT. */
-export function putReservation(tx: Transaction, row: InstanceRow, id: ReservationId): void {
+function reservationOf(row: InstanceRow) {
   const { spec } = row;
   const counted =
     spec.accounting === 'lenient' ? { ...spec.resources, cpu: 0, memoryMiB: 0 } : spec.resources;
-  tx.put('reservations', {
-    id,
+  return {
     project: row.project,
     name: null,
-    status: 'WAITING',
     owner: `instances/${row.id}`,
     gang: null,
     priority: spec.priority,
@@ -39,7 +54,6 @@ export function putReservation(tx: Transaction, row: InstanceRow, id: Reservatio
     requestedGpuIndices: spec.gpuIndices,
     exclusive: spec.exclusive,
     targetWorker: spec.targetWorker,
-    workerId: null,
-    gpuIndices: [],
-  });
+    leftBy: null,
+  };
 }

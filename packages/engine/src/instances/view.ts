@@ -32,6 +32,8 @@ export function viewInstance(row: InstanceRow, waiting: Reason | null): Instance
     priority: spec.priority,
     graceMs: spec.graceMs,
     logCapMiB: spec.logCapMiB,
+    onWorkerLost: spec.onWorkerLost,
+    lostAfterMs: spec.lostAfterMs,
     workerId: row.workerId,
     endpoint:
       row.port !== null && row.workerHost !== null && !final ? hostPort(row.workerHost, row.port) : null,

@@ -2,25 +2,35 @@
 import { type CollectionName, type StoredRow, StoreError } from '../ports.ts';
 import type { RowBase } from './rows.ts';
 
-/** The body version that this code writes, for each collection. */
-const VERSION = 1;
+/** The body versions that this code writes; 1 where nothing is said. */
+const VERSIONS: Partial<Record<CollectionName, number>> = { instances: 2, reservations: 2 };
+const versionOf = (collection: CollectionName): number => VERSIONS[collection] ?? 1;
 
 type Upcaster = (body: Record<string, unknown>) => Record<string, unknown>;
 /** `UPCASTERS[collection][v]` brings a body from `v` to `v + 1`. */
-const UPCASTERS: Partial<Record<CollectionName, Record<number, Upcaster>>> = {};
+const UPCASTERS: Partial<Record<CollectionName, Record<number, Upcaster>>> = {
+  instances: {
+    1: (body) => ({
+      ...body,
+      spec: { ...(body['spec'] as object), onWorkerLost: 'wait', lostAfterMs: null },
+    }),
+  },
+  reservations: { 1: (body) => ({ ...body, leftBy: null }) },
+};
 
-export function encodeRow(row: RowBase): StoredRow {
+export function encodeRow(collection: CollectionName, row: RowBase): StoredRow {
   const { id, seq, project, name, status, owner, rev, v: _v, ...body } = row;
-  return { id, seq, project, name, status, owner, rev, v: VERSION, body: JSON.stringify(body) };
+  return { id, seq, project, name, status, owner, rev, v: versionOf(collection), body: JSON.stringify(body) };
 }
 
 /** @throws {StoreError} fatal, when the row is newer than this code or its body is damaged. */
 export function decodeRow<Row extends RowBase>(collection: CollectionName, stored: StoredRow): Row {
   const { body: text, ...columns } = stored;
-  if (columns.v > VERSION) {
+  const newest = versionOf(collection);
+  if (columns.v > newest) {
     throw new StoreError(
       'fatal',
-      `${collection}/${columns.id} has version ${columns.v}; this head knows up to ${VERSION}`,
+      `${collection}/${columns.id} has version ${columns.v}; this head knows up to ${newest}`,
     );
   }
   let body: Record<string, unknown>;
@@ -29,7 +39,7 @@ export function decodeRow<Row extends RowBase>(collection: CollectionName, store
   } catch (cause) {
     throw new StoreError('fatal', `${collection}/${columns.id} is damaged`, { cause });
   }
-  for (let v = columns.v; v < VERSION; v++) {
+  for (let v = columns.v; v < newest; v++) {
     const upcast = UPCASTERS[collection]?.[v];
     if (!upcast) throw new StoreError('fatal', `${collection}: no way from version ${v} to ${v + 1}`);
     body = upcast(body);

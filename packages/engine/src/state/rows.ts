@@ -7,6 +7,7 @@ import type {
   ReservationStatus,
   Resources,
   WorkerId,
+  WorkerLostPolicy,
   WorkerStatus,
 } from '@drover/core';
 import type { Offer, Reason } from '@drover/core/wire';
@@ -44,6 +45,9 @@ export interface InstanceSpec {
   readonly logCapMiB: number;
   /** strict: what is asked is held and enforced. lenient: CPU and memory are recorded only. */
   readonly accounting: 'strict' | 'lenient';
+  readonly onWorkerLost: WorkerLostPolicy;
+  /** Null with `wait`. */
+  readonly lostAfterMs: number | null;
 }
 
 export interface InstanceRow extends RowBase {
@@ -86,6 +90,8 @@ export interface ReservationRow extends RowBase {
   readonly targetWorker: string | null;
   readonly workerId: WorkerId | null;
   readonly gpuIndices: readonly number[];
+  /** The attempt that left it behind on its worker; its instance has moved on. Null while an instance owns it. */
+  readonly leftBy: { readonly instance: string; readonly attempt: number } | null;
 }
 
 export interface WorkerRow extends RowBase {

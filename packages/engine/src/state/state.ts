@@ -100,6 +100,11 @@ export class State {
     return this.#committer.stalled;
   }
 
+  /** Later revisions are above `rev`: somebody has seen it, of a newer copy of this state. */
+  raiseRev(rev: number): void {
+    this.#rev = Math.max(this.#rev, rev);
+  }
+
   raiseEpoch(epoch: number): void {
     this.#committer.raiseEpoch(epoch);
   }
@@ -242,14 +247,20 @@ export class State {
     const changes: StoreChange[] = [];
     for (const { collection, id, after } of this.#turn.values()) {
       changes.push(
-        after ? { op: 'put', collection, row: encodeRow(after) } : { op: 'delete', collection, id },
+        after
+          ? { op: 'put', collection, row: encodeRow(collection, after) }
+          : { op: 'delete', collection, id },
       );
     }
     for (const event of this.#turnEvents) {
-      changes.push({ op: 'put', collection: 'events', row: encodeRow(event) });
+      changes.push({ op: 'put', collection: 'events', row: encodeRow('events', event) });
       if (event.seq > EVENTS_KEPT)
         changes.push({ op: 'delete', collection: 'events', id: String(event.seq - EVENTS_KEPT) });
     }
+    // So that no restart begins below a revision that somebody has seen: the last change may have left no other row.
+    const mark = this.tables.meta.get('rev');
+    if (mark && !this.#turn.has('meta/rev'))
+      changes.push({ op: 'put', collection: 'meta', row: encodeRow('meta', { ...mark, rev: this.#rev }) });
     this.#unpublished.push({ rev: this.#rev, changes: [...this.#turn.values()], events: this.#turnEvents });
     this.#turn = new Map();
     this.#turnEvents = [];

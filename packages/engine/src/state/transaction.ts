@@ -78,7 +78,7 @@ export class Transaction {
     const rows: Collections[C][] = [];
     for (const row of this.#tables[collection].ownedBy(owner)) {
       const now = this.get(collection, row.id);
-      if (now) rows.push(now);
+      if (now?.owner === owner) rows.push(now);
     }
     for (const write of this.writes.values()) {
       if (

@@ -23,7 +23,10 @@ export async function recall({ state, ports }: Context, items: readonly AttemptF
   }
 }
 
-/** Puts the small logs that came with reports into the archive. @returns the instances whose log is durable there */
+/**
+ * Puts the small logs that came with reports into the archive, those of replaced attempts too.
+ * @returns the `instance/attempt` whose log is durable there
+ */
 export async function storeInlineLogs(
   { state, ports }: Context,
   workerId: string,
@@ -32,11 +35,12 @@ export async function storeInlineLogs(
   const archived = new Set<string>();
   const puts = items.map(async (item) => {
     const row = state.tables.instances.get(item.instance);
-    const isCurrent = row?.attempt === item.attempt && row.workerId === workerId;
-    if (!item.inlineLog || !isCurrent || row.log?.archived) return;
+    if (!item.inlineLog || !row || item.attempt > row.attempt) return;
+    if (item.attempt === row.attempt && (row.workerId !== workerId || row.log?.archived)) return;
+    if (item.attempt < row.attempt && !isRemnant(state, workerId, item)) return;
     try {
       await ports.blobs.put(logKey(item.instance, item.attempt), ports.random.fromBase64(item.inlineLog));
-      archived.add(item.instance);
+      archived.add(`${item.instance}/${item.attempt}`);
     } catch (err) {
       const message = 'could not store a log; it stays with its worker until it can be archived';
       ports.log.warn({ instance: item.instance, err }, message);
@@ -45,6 +49,11 @@ export async function storeInlineLogs(
   await Promise.all(puts);
   return archived;
 }
+
+const isRemnant = (state: State, workerId: string, { instance, attempt }: AttemptFact): boolean =>
+  state.tables.reservations
+    .ownedBy(`workers/${workerId}`)
+    .some(({ leftBy }) => leftBy?.instance === instance && leftBy.attempt === attempt);
 
 /** What the worker's inventory must hash to if nothing has happened that this head does not know. */
 export function expectedDigest({ state, byWorker }: Context, workerId: string): number {

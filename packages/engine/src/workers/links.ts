@@ -19,6 +19,9 @@ export interface Link {
   settled: boolean;
   /** Since when, by the monotonic clock. */
   settledMs: number | null;
+  readonly openedMs: number;
+  /** Link protocol that both ends speak. */
+  readonly protocol: number;
 }
 
 /** An attempt on a worker that this head does not know: kept and shown, never killed. */
@@ -27,6 +30,9 @@ export interface UnknownAttempt {
   readonly attempt: number;
 }
 
+/** So many losses within the window, and a link counts as flapping. */
+const FLAPS = 3;
+
 export class Links {
   readonly #state: State;
   readonly #clock: Clock;
@@ -34,6 +40,8 @@ export class Links {
   /** When each worker was last heard, by the monotonic clock; outlives its link. */
   readonly heardMs = new Map<string, number>();
   readonly unknown = new Map<string, UnknownAttempt[]>();
+  /** When each worker's link was lost lately, by the monotonic clock. */
+  readonly #losses = new Map<string, number[]>();
   refusedFrames = 0;
 
   constructor(state: State, clock: Clock) {
@@ -45,14 +53,20 @@ export class Links {
     return this.#links.get(workerId);
   }
 
-  open(workerId: string, session: string, port: LinkPort, clockSkewMs: number): Link {
+  open(
+    workerId: string,
+    session: string,
+    port: LinkPort,
+    about: Pick<Link, 'clockSkewMs' | 'protocol'>,
+  ): Link {
     const heardMs = this.#clock.monoMs();
     const link: Link = {
       workerId,
       session,
       port,
       heardMs,
-      clockSkewMs,
+      openedMs: heardMs,
+      ...about,
       told: new Map(),
       settled: false,
       settledMs: null,
@@ -60,6 +74,31 @@ export class Links {
     this.#links.set(workerId, link);
     this.heardMs.set(workerId, heardMs);
     return link;
+  }
+
+  /** Counts a lost link. */
+  lost(workerId: string): void {
+    const losses = this.#losses.get(workerId) ?? [];
+    this.#losses.set(workerId, [...losses, this.#clock.monoMs()].slice(-FLAPS));
+  }
+
+  /**
+   * True while a worker's link comes and goes: it was lost several times within `windowMs`, and what stands now has not
+   * stood for `stableMs`. Such a worker stays SUSPECT instead of going back and forth.
+   */
+  isFlapping(workerId: string, windowMs: number, stableMs: number): boolean {
+    const losses = this.#losses.get(workerId) ?? [];
+    const now = this.#clock.monoMs();
+    if (losses.length < FLAPS || now - (losses[0] ?? 0) > windowMs) return false;
+    const link = this.get(workerId);
+    return !link || now - link.openedMs < stableMs;
+  }
+
+  /** The worker is deleted. */
+  drop(workerId: string): void {
+    this.heardMs.delete(workerId);
+    this.unknown.delete(workerId);
+    this.#losses.delete(workerId);
   }
 
   /** @returns true when it was this worker's present link. */

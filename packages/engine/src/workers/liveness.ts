@@ -7,7 +7,8 @@
  */
 import { SYSTEM } from '../actor.ts';
 import type { InstancesByWorker } from '../instances/index-by-worker.ts';
-import type { Clock, Logger } from '../ports.ts';
+import { replaceLost } from '../instances/lost.ts';
+import type { Ports } from '../ports.ts';
 import type { State } from '../state/state.ts';
 import type { Links } from './links.ts';
 import { giveUpWorker, moveWorker } from './move.ts';
@@ -22,18 +23,19 @@ export interface Timing {
 }
 
 const TICKS_PER_LEASE = 10;
-/** A tick that comes later than this says that the process itself did not run. */
+/** A tick that comes later than this, or than half a lease, says that the process itself did not run. */
 const LATE_MS = 2_000;
 
 export function startLiveness(
   state: State,
-  clock: Clock,
-  log: Logger,
+  ports: Ports,
   links: Links,
   byWorker: InstancesByWorker,
   timing: Timing,
 ): void {
   const tickMs = Math.max(20, timing.leaseMs / TICKS_PER_LEASE);
+  const { clock, log } = ports;
+  const tooLateMs = Math.min(LATE_MS, timing.leaseMs / 2);
   let expectedMs = clock.monoMs() + tickMs;
   for (const row of state.tables.workers.all()) links.heardMs.set(row.id, clock.monoMs());
 
@@ -41,7 +43,7 @@ export function startLiveness(
     const now = clock.monoMs();
     const lateMs = now - expectedMs;
     expectedMs = now + tickMs;
-    if (lateMs > LATE_MS) {
+    if (lateMs > tooLateMs) {
       log.warn({ lateMs }, 'this head did not run for a while; it judges no worker before it has heard them');
       for (const id of links.heardMs.keys()) links.heardMs.set(id, now);
       for (const link of links.all()) link.heardMs = now;
@@ -71,10 +73,16 @@ export function startLiveness(
         const link = links.get(row.id);
         if (link && links.close(link)) link.port.close(4408, 'silent for too long');
         state.transact(SYSTEM, (tx) => giveUpWorker(tx, row, byWorker.of(row.id), wallMs, reason));
-      } else if (row.status === 'SUSPECT' && links.get(row.id) && silentMs < timing.leaseMs) {
+      } else if (row.status === 'OFFLINE') {
+        replaceLost(state, ports, byWorker.of(row.id), silentMs);
+      } else if (row.status === 'SUSPECT' && isBack(row.id, silentMs)) {
         state.transact(SYSTEM, (tx) => moveWorker(tx, row, 'hear', wallMs, null, { lastSeenMs: wallMs }));
       }
     }
   };
+  const isBack = (id: string, silentMs: number): boolean =>
+    links.get(id) !== undefined &&
+    silentMs < timing.leaseMs &&
+    !links.isFlapping(id, timing.offlineMs, timing.leaseMs);
   clock.after(tickMs, tick);
 }

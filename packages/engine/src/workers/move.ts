@@ -43,6 +43,6 @@ export function giveUpWorker(
   for (const id of instances) {
     const instance = tx.get('instances', id);
     if (instance?.status === 'ASSIGNED' || instance?.status === 'RUNNING')
-      moveInstance(tx, instance, 'lose', nowMs, {});
+      moveInstance(tx, instance, 'lose', nowMs, { reason: null });
   }
 }

@@ -1,11 +1,11 @@
 /** Workers as people and programs deal with them: join, authenticate, list, delete. */
-import { DroverError, isUuid, type WorkerId, type WorkerStatus } from '@drover/core';
+import { DroverError, isFinal, isUuid, type WorkerId, type WorkerStatus } from '@drover/core';
 import type { JoinBody } from '@drover/core/wire';
 import type { Actor } from '../actor.ts';
 import { recordWorker } from '../events/record.ts';
 import type { InstancesByWorker } from '../instances/index-by-worker.ts';
+import { giveUpIn, isOfOlderState, replaceIn } from '../instances/lost.ts';
 import { moveInstance } from '../instances/move.ts';
-import { forgetIn } from '../instances/service.ts';
 import type { Ports } from '../ports.ts';
 import type { JoinTokenRow, WorkerRow } from '../state/rows.ts';
 import type { State } from '../state/state.ts';
@@ -179,10 +179,15 @@ export class WorkerService {
     for (const id of this.#byWorker.of(row.id)) {
       const instance = tx.get('instances', id);
       if (!instance) continue;
-      if (instance.status === 'ASSIGNED' || instance.status === 'RUNNING')
-        forgetIn(tx, moveInstance(tx, instance, 'lose', now, {}), now, reason);
-      else if (instance.status === 'UNKNOWN') forgetIn(tx, instance, now, reason);
-      else
+      if (!isFinal(instance.status)) {
+        const lost =
+          instance.status === 'UNKNOWN'
+            ? instance
+            : moveInstance(tx, instance, 'lose', now, { reason: null });
+        if (lost.spec.onWorkerLost === 'replace' && !isOfOlderState(lost))
+          replaceIn(tx, this.#ports, lost, reason);
+        else giveUpIn(tx, lost, now, reason);
+      } else
         tx.put('instances', {
           ...instance,
           released: true,
@@ -191,6 +196,8 @@ export class WorkerService {
       for (const reservation of tx.ownedBy('reservations', `instances/${id}`))
         tx.delete('reservations', reservation.id);
     }
+    for (const remnant of tx.ownedBy('reservations', `workers/${row.id}`))
+      tx.delete('reservations', remnant.id);
     const identity = tx.get('identities', row.id);
     if (identity) this.#byDigest.delete(identity.digest);
     for (const stone of tx.ownedBy('tombstones', `workers/${row.id}`)) tx.delete('tombstones', stone.id);
@@ -204,7 +211,6 @@ export class WorkerService {
       from: row.status,
       to: null,
     });
-    this.#links.heardMs.delete(row.id);
-    this.#links.unknown.delete(row.id);
+    this.#links.drop(row.id);
   }
 }

@@ -10,19 +10,23 @@ import {
   type HeadFrame,
   LINK_CLOSE,
   LINK_PROTOCOL,
+  OLDEST_LINK_PROTOCOL,
   type WorkerFrame,
   type WorkerMessage,
 } from '@drover/core/wire';
 import { workerActor } from '../actor.ts';
 import { clearTombstones } from '../instances/departure.ts';
 import type { InstancesByWorker } from '../instances/index-by-worker.ts';
+import { isOfOlderState } from '../instances/lost.ts';
 import { observeAbsence, observeFact } from '../instances/observe.ts';
+import { clearRemnants } from '../instances/remnants.ts';
 import type { Streams } from '../logs/streams.ts';
 import type { LinkPort, Ports } from '../ports.ts';
 import type { InstanceRow } from '../state/rows.ts';
 import type { State } from '../state/state.ts';
 import { expectedDigest, recall, storeInlineLogs } from './incoming.ts';
 import type { Link, Links } from './links.ts';
+import type { Timing } from './liveness.ts';
 import { moveWorker } from './move.ts';
 
 /** A worker that speaks of a far later epoch than ours is broken, not ahead. */
@@ -35,9 +39,9 @@ export interface SessionContext {
   readonly byWorker: InstancesByWorker;
   readonly streams: Streams;
   readonly herd: string;
-  readonly timing: { readonly pingMs: number; readonly leaseMs: number };
-  /** Brings the epoch above one that a worker has seen: this head came from an older backup. */
-  readonly outrun: (epoch: number) => void;
+  readonly timing: Timing;
+  /** A worker has seen a later state than this: brings epoch and revision above what it has seen. */
+  readonly outrun: (seen: { readonly epoch: number; readonly rev: number }) => void;
   /** Looks again at what this worker runs. */
   readonly poke: (instanceIds: Iterable<string>) => void;
 }
@@ -49,6 +53,10 @@ export class WorkerSession {
   #link: Link | null = null;
   #chain: Promise<void> = Promise.resolve();
   #backlog = 0;
+  /** The number of the last message that was taken. */
+  #last = 0;
+  /** The highest epoch that this link's messages carried. */
+  #epoch = 0;
 
   constructor(context: SessionContext, workerId: string, port: LinkPort) {
     this.#context = context;
@@ -67,12 +75,32 @@ export class WorkerSession {
       this.#port.close(LINK_CLOSE.protocol, 'this worker belongs to another herd');
       return;
     }
+    if (!this.#follows(message)) return;
     if (this.#isCurrent() && this.#link) {
       this.#link.heardMs = ports.clock.monoMs();
       links.heardMs.set(this.#workerId, this.#link.heardMs);
     }
     for (const frame of message.frames) this.#take(frame, message);
     return this.#backlog > 0 ? this.#chain : undefined;
+  }
+
+  /** Numbered messages come each once and in order, and their fences never go back. False: it is not taken. */
+  #follows(message: WorkerMessage): boolean {
+    const { links } = this.#context;
+    const isOld = (message.n !== undefined && message.n <= this.#last) || message.epoch < this.#epoch;
+    if (isOld) {
+      links.refusedFrames += message.frames.length;
+      return false;
+    }
+    if (message.n !== undefined && message.n > this.#last + 1) {
+      links.refusedFrames += message.frames.length;
+      this.#port.close(LINK_CLOSE.protocol, `message ${message.n} came where ${this.#last + 1} was due`);
+      this.#last = Number.POSITIVE_INFINITY;
+      return false;
+    }
+    this.#last = message.n ?? this.#last;
+    this.#epoch = message.epoch;
+    return true;
   }
 
   /** Only the present link of the worker is listened to: not one that never said hello, was refused, or was replaced. */
@@ -93,8 +121,9 @@ export class WorkerSession {
 
   closed(): void {
     const link = this.#link;
-    if (!link || !this.#context.links.close(link)) return;
-    const { state, ports } = this.#context;
+    const { state, ports, links } = this.#context;
+    if (!link || !links.close(link)) return;
+    links.lost(this.#workerId);
     const now = ports.clock.wallMs();
     state.transact(workerActor(this.#workerId), (tx) => {
       const row = tx.get('workers', this.#workerId);
@@ -147,10 +176,12 @@ export class WorkerSession {
 
   #hello(frame: Extract<WorkerFrame, { type: 'hello' }>, message: WorkerMessage): void {
     const { state, ports, links, timing } = this.#context;
-    if (frame.protocol !== LINK_PROTOCOL) {
+    const protocol = Math.min(frame.protocol, LINK_PROTOCOL);
+    if (protocol < Math.max(OLDEST_LINK_PROTOCOL, frame.oldest ?? frame.protocol)) {
+      const theirs = `${frame.oldest ?? frame.protocol} to ${frame.protocol}`;
       this.#port.close(
         LINK_CLOSE.protocol,
-        `link protocol ${frame.protocol} is not spoken here; this head speaks ${LINK_PROTOCOL}`,
+        `no common link protocol: the worker speaks ${theirs}, this head ${OLDEST_LINK_PROTOCOL} to ${LINK_PROTOCOL}`,
       );
       return;
     }
@@ -178,22 +209,28 @@ export class WorkerSession {
       this.#port.close(LINK_CLOSE.protocol, 'no head of this herd can have had such an epoch');
       return;
     }
-    if (message.herd !== null) this.#context.outrun(message.epoch);
+    if (message.herd !== null) this.#context.outrun({ epoch: message.epoch, rev: message.rev ?? 0 });
     const now = ports.clock.wallMs();
     const known = state.transact(workerActor(this.#workerId), (tx) => {
       const row = tx.get('workers', this.#workerId);
       if (!row) return false;
-      moveWorker(tx, row, 'hear', now, null, { offer: frame.offer, bootId: frame.bootId, lastSeenMs: now });
+      const about = { offer: frame.offer, bootId: frame.bootId, lastSeenMs: now };
+      if (row.status === 'SUSPECT' && links.isFlapping(this.#workerId, timing.offlineMs, timing.leaseMs)) {
+        const message = `its connection comes and goes; it gets new work when it has stood for ${timing.leaseMs / 1000} s`;
+        moveWorker(tx, row, 'doubt', now, { code: 'LINK_FLAPPING', message }, about);
+      } else moveWorker(tx, row, 'hear', now, null, about);
       return true;
     });
     if (!known) {
       this.#port.close(LINK_CLOSE.deleted, 'this worker has been deleted');
       return;
     }
-    this.#link = links.open(this.#workerId, frame.session, this.#port, Math.round(frame.wallMs - now));
+    const clockSkewMs = Math.round(frame.wallMs - now);
+    this.#link = links.open(this.#workerId, frame.session, this.#port, { clockSkewMs, protocol });
     const sendInventory = frame.digest !== expectedDigest(this.#context, this.#workerId);
     this.#send({
       type: 'welcome',
+      protocol,
       workerId: this.#workerId,
       pingMs: timing.pingMs,
       leaseMs: timing.leaseMs,
@@ -208,18 +245,19 @@ export class WorkerSession {
     const link = this.#link;
     if (!link) return;
     const mine = [...byWorker.of(this.#workerId)];
-    const now = ports.clock.wallMs();
     state.transact(workerActor(this.#workerId), (tx) => {
       clearTombstones(tx, this.#workerId, present);
+      clearRemnants(tx, this.#workerId, present);
       if (present) {
         for (const id of mine) {
           const row = tx.get('instances', id);
           if (!row || present.has(attemptTag({ instance: id, attempt: row.attempt }))) continue;
           if (row.status === 'RUNNING' || (row.status === 'UNKNOWN' && row.startedMs !== null))
-            observeAbsence(tx, row, now);
-          else if (row.status === 'UNKNOWN') observeFact(tx, this.#workerId, absentFact(row), false, now);
+            observeAbsence(tx, ports, row);
+          else if (isOfOlderState(row)) continue;
+          else if (row.status === 'UNKNOWN') observeFact(tx, ports, this.#workerId, absentFact(row), false);
           else if (isFinal(row.status) && !row.released)
-            observeFact(tx, this.#workerId, { ...absentFact(row), phase: 'RELEASED' }, true, now);
+            observeFact(tx, ports, this.#workerId, { ...absentFact(row), phase: 'RELEASED' }, true);
           else if (isFinal(row.status) && row.log?.archived === false)
             tx.put('instances', { ...row, log: null });
         }
@@ -228,6 +266,7 @@ export class WorkerSession {
     link.settled = true;
     link.settledMs = ports.clock.monoMs();
     this.#context.poke(mine);
+    if (link.protocol > 1) this.#send({ type: 'settled' });
   }
 
   /** Reports that need nothing from the store: applied within the turn in which they arrive. */
@@ -239,14 +278,13 @@ export class WorkerSession {
 
   #report(items: readonly AttemptFact[], archived: ReadonlySet<string>): void {
     const { state, ports, links } = this.#context;
-    const now = ports.clock.wallMs();
     const answers: HeadFrame[] = [];
     const unknown = new Map((links.unknown.get(this.#workerId) ?? []).map((each) => [each.instance, each]));
     const settled: string[] = [];
     state.transact(workerActor(this.#workerId), (tx) => {
       for (const item of items) {
         const ref = { instance: item.instance, attempt: item.attempt };
-        const verdict = observeFact(tx, this.#workerId, item, archived.has(item.instance), now);
+        const verdict = observeFact(tx, ports, this.#workerId, item, archived.has(attemptTag(item)));
         unknown.delete(item.instance);
         if (verdict === 'known') {
           if (item.phase === 'RELEASED') settled.push(item.instance);

@@ -41,7 +41,7 @@ describe('the description', () => {
     expect(bare).toEqual([]);
     const submit: Operation = json.paths['/v1/instances'].post;
     expect(submit.responses['201']?.content?.['application/json']?.schema).toMatchObject({ type: 'object' });
-    expect(Object.keys(json.paths).filter((path) => path.startsWith('/v1'))).toHaveLength(13);
+    expect(Object.keys(json.paths).filter((path) => path.startsWith('/v1'))).toHaveLength(14);
   });
 });
 
@@ -80,6 +80,8 @@ const HELD: [name: string, schema: z.ZodType, fields: Record<string, string>][] 
       priority: 'order of the queue',
       graceMs: 'time from SIGTERM to SIGKILL',
       logCapMiB: 'size that the log keeps',
+      onWorkerLost: 'waits, is placed anew, or is stopped by its worker',
+      lostAfterMs: 'the silence after which',
     },
   ],
   [

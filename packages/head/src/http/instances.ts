@@ -143,6 +143,26 @@ export function instanceRoutes(app: App, { engine, actorOf, abortOf }: RouteCont
     },
   );
 
+  app.post(
+    '/v1/instances/:ref/replace',
+    {
+      schema: {
+        summary: 'Run an UNKNOWN instance again, as a new attempt',
+        params: refParams,
+        response: { 200: instanceView },
+      },
+    },
+    async (request) => {
+      const actor = actorOf(request);
+      const row = await engine.reads.resolve(actor, request.params.ref);
+      if (!engine.state.tables.instances.get(row.id))
+        throw new DroverError('NOT_UNKNOWN', { ref: request.params.ref, status: row.status });
+      const after = engine.instances.replace(actor, row.id);
+      await engine.state.durable(after.rev);
+      return engine.viewInstance(after);
+    },
+  );
+
   app.get(
     '/v1/instances/:ref/explain',
     {

@@ -69,12 +69,17 @@ function refuse(socket: Duplex, status: number, text: string): void {
 
 function serve(engine: Engine, workerId: string, ws: WebSocket, log: Logger): void {
   let outbox: HeadFrame[] = [];
+  let number = 0;
   const flush = (): void => {
     const frames = outbox.map((frame) => JSON.stringify(frame));
     outbox = [];
     if (ws.readyState !== ws.OPEN) return;
-    const fences = `{"herd":"${engine.herd}","epoch":${engine.state.epoch},"rev":${engine.state.rev},"frames":[`;
-    for (const part of inParts(frames, MESSAGE_CHARACTERS)) ws.send(`${fences}${part.join(',')}]}`);
+    const { epoch, durableRev } = engine.state;
+    const fences = `"herd":"${engine.herd}","epoch":${epoch},"rev":${durableRev},"frames":[`;
+    for (const part of inParts(frames, MESSAGE_CHARACTERS)) {
+      number += 1;
+      ws.send(`{"n":${number},${fences}${part.join(',')}]}`);
+    }
     if (ws.bufferedAmount > MOST_BUFFERED_BYTES) ws.terminate();
   };
   const port: LinkPort = {

@@ -49,7 +49,7 @@ const link = {
 };
 const nothing = (): void => undefined;
 
-async function open(memory: Memory = { herd: HERD, epoch: 1 }): Promise<void> {
+async function open(memory: Memory = { herd: HERD, epoch: 1, rev: 0 }): Promise<void> {
   machine = new TestMachine(disk, clock.view(life), life);
   const physical = { cpu: 1, memoryMiB: 1, diskMiB: 1, gpus: 0, ports: 1 };
   const supervision = { shim: 'sh' as const, cgroup: 'none' as const, memoryEnforced: false, notes: [] };
@@ -64,9 +64,10 @@ async function open(memory: Memory = { herd: HERD, epoch: 1 }): Promise<void> {
         if (full) throw new Error('ENOSPC');
         remembered.push(what);
       },
+      noteContact: nothing,
       dialLog: async (stream) => void streams.push(stream),
     },
-    { session: HERD, bootId: 'b', offer: { ...offer, version: 'v' }, memory },
+    { session: HERD, bootId: 'b', offer: { ...offer, version: 'v' }, memory, contactMs: null },
   );
   await agent.start();
   agent.opened(link);
@@ -148,7 +149,7 @@ test('a message of another herd is refused and counted, and the link is dialled 
 
 test('a message of a lower epoch is refused and counted; a higher one is remembered', async () => {
   await hear([welcome()], 5);
-  expect(remembered).toEqual([{ herd: HERD, epoch: 5 }]);
+  expect(remembered).toEqual([{ herd: HERD, epoch: 5, rev: expect.any(Number) }]);
   await hear([start(orderFor())], 4);
   await pass(10);
   expect(agent.refusedFrames).toBe(1);
@@ -157,9 +158,9 @@ test('a message of a lower epoch is refused and counted; a higher one is remembe
 });
 
 test('a worker that has met no herd takes the first one', async () => {
-  await open({ herd: null, epoch: 0 });
+  await open({ herd: null, epoch: 0, rev: 0 });
   await hear([welcome()], 3, OTHER);
-  expect(remembered).toEqual([{ herd: OTHER, epoch: 3 }]);
+  expect(remembered).toEqual([{ herd: OTHER, epoch: 3, rev: expect.any(Number) }]);
   expect(agent.refusedFrames).toBe(0);
 });
 
@@ -358,7 +359,7 @@ test('a message that cannot be carried out resets the link, and its epoch is not
   agent.opened(link);
   expect(said[0]?.epoch).toBe(1);
   await hear([welcome(true), start(order)], 5);
-  expect(remembered).toEqual([{ herd: HERD, epoch: 5 }]);
+  expect(remembered).toEqual([{ herd: HERD, epoch: 5, rev: expect.any(Number) }]);
   await pass(5);
   expect(disk.starts).toHaveLength(1);
   expect(resets).toHaveLength(1);

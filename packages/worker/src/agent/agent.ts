@@ -9,17 +9,21 @@ import type { AttemptFact, HeadFrame, HeadMessage, Offer, WorkerFrame } from '@d
 import { Attempt } from './attempt.ts';
 import { asInventory, inMessages } from './facts.ts';
 import { LaunchQueue } from './launch-queue.ts';
-import { UNKNOWN_KEPT_MS } from './limits.ts';
+import { Lease } from './lease.ts';
+import { REV_KEPT_MS, UNKNOWN_KEPT_MS } from './limits.ts';
 import { LinkWatch } from './link-watch.ts';
 import { readLogFrom } from './log-stream.ts';
+import { LostHead } from './lost-head.ts';
 import type { AgentPorts, AttemptKey, LinkPort, Memory } from './ports.ts';
-import { digestLine, LINK_PROTOCOL } from './protocol.ts';
+import { digestLine, LINK_PROTOCOL, OLDEST_LINK_PROTOCOL } from './protocol.ts';
 
 export interface AgentOptions {
   readonly session: string;
   readonly bootId: string;
   readonly offer: Offer;
   readonly memory: Memory;
+  /** The last contact that an earlier process noted on this boot of the machine, see `noteContact`; else null. */
+  readonly contactMs: number | null;
 }
 
 const tagOf = (key: AttemptKey): string => `${key.instance}/${key.attempt}`;
@@ -31,12 +35,20 @@ export class Agent {
   readonly #untold = new Set<string>();
   readonly #launchQueue: LaunchQueue;
   readonly #watch: LinkWatch;
+  readonly #lease: Lease;
+  readonly #lostHead: LostHead;
   readonly #progressListeners = new Set<() => void>();
   #memory: Memory;
   #link: LinkPort | null = null;
   /** A message could not be carried out, so none after it may be: the next inventory mends it. */
   #broken = false;
+  /** The numbers of the last messages of this link, each way. */
+  #sent = 0;
+  #taken = 0;
+  #helloMs = 0;
+  #revKeptMs = 0;
   #welcomed = false;
+  #isSettled = false;
   #flushing = false;
   #chain: Promise<void> = Promise.resolve();
   #resolveWelcome: () => void = () => undefined;
@@ -49,7 +61,13 @@ export class Agent {
     this.#ports = ports;
     this.#options = options;
     this.#memory = options.memory;
-    this.#launchQueue = new LaunchQueue(ports, () => this.#flush());
+    this.#lease = new Lease(ports.clock);
+    this.#lostHead = new LostHead(ports.clock, options.contactMs, ports.noteContact);
+    this.#launchQueue = new LaunchQueue(
+      ports,
+      () => this.#flush(),
+      () => this.#lease.isValid,
+    );
     this.#watch = new LinkWatch(ports.clock);
   }
 
@@ -77,7 +95,20 @@ export class Agent {
     const tag = tagOf(key);
     const attempt = new Attempt(this.#ports, key, order, () => this.#tell(tag));
     this.#attempts.set(tag, attempt);
+    const stopAfterMs = order?.stopAfterMs;
+    if (order && stopAfterMs != null)
+      this.#lostHead.watch(tag, {
+        afterMs: stopAfterMs,
+        stop: (silentMs) => this.#stopForLostHead(attempt, order.graceMs, silentMs),
+      });
     return attempt;
+  }
+
+  #stopForLostHead(attempt: Attempt, graceMs: number, silentMs: number): void {
+    if (attempt.phase === 'RELEASED') return;
+    const words = `no head had answered its worker for ${Math.round(silentMs / 1000)} s; onWorkerLost is "stop"`;
+    this.#ports.log.warn({ ...attempt.key, silentMs }, 'an instance is stopped because no head answers');
+    this.#stop(attempt.key, graceMs, { code: 'HEAD_LOST', message: words });
   }
 
   /** A link is open: say who this is and what is here. */
@@ -85,11 +116,16 @@ export class Agent {
     this.#link = link;
     this.#broken = false;
     this.#welcomed = false;
+    this.#isSettled = false;
+    this.#sent = 0;
+    this.#taken = 0;
+    this.#helloMs = this.#ports.clock.monoMs();
     this.#watch.untilWelcome((why) => link.reset(why));
     const { session, bootId, offer } = this.#options;
     this.#send({
       type: 'hello',
       protocol: LINK_PROTOCOL,
+      oldest: OLDEST_LINK_PROTOCOL,
       session,
       bootId,
       offer,
@@ -119,8 +155,21 @@ export class Agent {
     return count;
   }
 
-  /** A checked message of the head. Messages take effect in order, or the link is dialled again. */
+  /** A checked message of the head. Messages take effect in order and once, or the link is dialled again. */
   receive(message: HeadMessage): void {
+    if (message.n !== undefined) {
+      if (message.n <= this.#taken) {
+        this.refusedFrames += message.frames.length;
+        return;
+      }
+      if (message.n > this.#taken + 1) {
+        this.refusedFrames += message.frames.length;
+        this.#taken = Number.POSITIVE_INFINITY;
+        this.#link?.reset(`message ${message.n} came too early`);
+        return;
+      }
+      this.#taken = message.n;
+    }
     this.#chain = this.#chain
       .then(() => (this.#broken ? undefined : this.#take(message)))
       .catch((err: unknown) => {
@@ -141,12 +190,21 @@ export class Agent {
       this.#link?.reset(message.herd !== herd ? 'another herd' : 'an older epoch');
       return;
     }
-    if (herd === null || message.epoch > epoch) {
-      const memory = { herd: message.herd, epoch: message.epoch };
-      await this.#ports.remember(memory);
-      this.#memory = memory;
-    }
+    await this.#remember(message);
     for (const frame of message.frames) this.#obey(frame);
+  }
+
+  /** A later epoch is on disk before anything is done about it. The revision follows now and then. */
+  async #remember({ herd, epoch, rev }: HeadMessage): Promise<void> {
+    const before = this.#memory;
+    const memory = { herd, epoch, rev: Math.max(rev, before.rev) };
+    const isLater = before.herd === null || epoch > before.epoch;
+    const now = this.#ports.clock.monoMs();
+    if (isLater || (memory.rev > before.rev && now - this.#revKeptMs > REV_KEPT_MS)) {
+      this.#revKeptMs = now;
+      await this.#ports.remember(memory);
+    }
+    this.#memory = memory;
   }
 
   #obey(frame: HeadFrame): void {
@@ -155,7 +213,8 @@ export class Agent {
     else if (frame.type === 'stop') this.#stop(frame, frame.graceMs);
     else if (frame.type === 'forget') this.#forget(frame);
     else if (frame.type === 'sendLog') this.#sendLog(frame);
-    else if (frame.type === 'pong') this.#watch.answered(frame.sentMs);
+    else if (frame.type === 'pong') this.#answered(frame.sentMs);
+    else if (frame.type === 'settled') this.#settled();
     else this.#noteUnknown(frame);
   }
 
@@ -174,8 +233,27 @@ export class Agent {
     this.#forget(key);
   }
 
+  #answered(sentMs: number): void {
+    this.#watch.answered(sentMs);
+    this.#lostHead.contact(sentMs);
+    // Before the head has judged what is here, it may still have something to say about what waits.
+    if (this.#isSettled) this.#renew(sentMs);
+  }
+
+  #settled(): void {
+    this.#isSettled = true;
+    this.#renew(this.#helloMs);
+  }
+
+  #renew(sentMs: number): void {
+    this.#lease.renew(sentMs);
+    this.#launchQueue.resume();
+  }
+
   #welcome(frame: Extract<HeadFrame, { type: 'welcome' }>): void {
     this.#welcomed = true;
+    this.#lease.lengthMs = frame.leaseMs;
+    this.#lostHead.contact(this.#helloMs);
     this.#resolveWelcome();
     if (frame.sendInventory) this.#sendInventory();
     else this.#flush();
@@ -183,8 +261,10 @@ export class Agent {
       pingMs: frame.pingMs,
       leaseMs: frame.leaseMs,
       ping: (sentMs) => this.#send({ type: 'ping', sentMs }),
+      slept: () => this.#lease.slept,
       onSilence: (why) => this.#link?.reset(why),
     });
+    if (frame.protocol === undefined) this.#settled();
   }
 
   /** Small logs go before it, in reports: what the head has by then it need not fetch. */
@@ -196,6 +276,15 @@ export class Agent {
   }
 
   #start(order: NonNullable<Attempt['order']>): void {
+    for (const { key } of this.#attempts.values()) {
+      if (key.instance !== order.instance || key.attempt <= order.attempt) continue;
+      this.refusedFrames += 1;
+      this.#ports.log.warn(
+        { ...key, ordered: order.attempt },
+        'an older attempt is not begun after a newer one',
+      );
+      return;
+    }
     const known = this.#attempts.get(tagOf(order));
     if (known) {
       this.#tell(tagOf(order));
@@ -204,7 +293,7 @@ export class Agent {
     this.#launchQueue.add(this.#add(order, order));
   }
 
-  #stop(key: AttemptKey, graceMs: number): void {
+  #stop(key: AttemptKey, graceMs: number, ownReason: Parameters<Attempt['stop']>[1] = null): void {
     const attempt = this.#attempts.get(tagOf(key));
     if (!attempt) {
       this.#add(key, null).refuse();
@@ -212,7 +301,7 @@ export class Agent {
     }
     if (attempt.phase === 'RELEASED') this.#tell(tagOf(key));
     if (!this.#launchQueue.takeOut(attempt)) {
-      attempt.stop(graceMs);
+      attempt.stop(graceMs, ownReason);
       return;
     }
     this.#withdraw(attempt, graceMs).catch((err: unknown) =>
@@ -229,6 +318,7 @@ export class Agent {
     const tag = tagOf(key);
     if (this.#attempts.get(tag)?.phase !== 'RELEASED') return;
     this.#attempts.delete(tag);
+    this.#lostHead.unwatch(tag);
     this.#untold.delete(tag);
     this.#ports.machine
       .remove({ instance: key.instance, attempt: key.attempt })
@@ -305,6 +395,7 @@ export class Agent {
   }
 
   #send(frame: WorkerFrame): void {
-    this.#link?.send({ herd: this.#memory.herd, epoch: this.#memory.epoch, frames: [frame] });
+    this.#sent += 1;
+    this.#link?.send({ n: this.#sent, ...this.#memory, frames: [frame] });
   }
 }

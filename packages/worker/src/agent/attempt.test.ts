@@ -56,6 +56,7 @@ function attemptOf(script: Partial<Script> = {}, graceMs = 500): Attempt {
     log: { info: nothing, warn: nothing, error: nothing },
     toBase64: (bytes: Uint8Array) => Buffer.from(bytes).toString('base64'),
     remember: async () => undefined,
+    noteContact: nothing,
     dialLog: async () => undefined,
   };
   const attempt: Attempt = new Attempt(ports, key, order, () => told.push(attempt.phase));

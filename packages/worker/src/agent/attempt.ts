@@ -46,6 +46,8 @@ export class Attempt {
   #startedAtMs: number | null = null;
   #exit: ExitFact | null = null;
   #stop: StopNote | null = null;
+  /** Why this worker stops it by itself. */
+  #ownReason: { readonly code: string; readonly message: string } | null = null;
   #killTimer: Timer | null = null;
   #log = { available: 0, size: 0 };
   #inlineLog: string | null = null;
@@ -161,8 +163,12 @@ export class Attempt {
     if (found.stop) this.#beginStop(found.stop);
   }
 
-  /** @param graceMs until SIGKILL; a stop under way is only ever shortened. */
-  stop(graceMs: number): void {
+  /**
+   * @param graceMs until SIGKILL; a stop under way is only ever shortened
+   * @param ownReason why, when it is not the head that asks
+   */
+  stop(graceMs: number, ownReason: { readonly code: string; readonly message: string } | null = null): void {
+    if (!this.#stop) this.#ownReason = ownReason;
     const now = this.#ports.clock.wallMs();
     if (this.#phase === 'RELEASED') return;
     if (this.#stop) {
@@ -238,7 +244,8 @@ export class Attempt {
       this.#earlyEnd = end;
       return;
     }
-    this.#exit = { ...end, stopped: this.#endedByStop(end) };
+    const stopped = this.#endedByStop(end);
+    this.#exit = { ...end, reason: end.reason ?? (stopped ? this.#ownReason : null), stopped };
     this.#finish().catch((err: unknown) =>
       this.#ports.log.error({ ...this.key, err }, 'could not finish an attempt'),
     );

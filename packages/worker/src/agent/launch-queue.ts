@@ -6,13 +6,22 @@ import type { AgentPorts } from './ports.ts';
 export class LaunchQueue {
   readonly #ports: Pick<AgentPorts, 'clock' | 'log'>;
   readonly #beforeStarts: () => void;
+  readonly #mayStart: () => boolean;
   readonly #waiting = new Set<Attempt>();
   #launching = 0;
   #isDue = false;
 
-  /** @param beforeStarts called in each turn before its starts */
-  constructor(ports: Pick<AgentPorts, 'clock' | 'log'>, beforeStarts: () => void) {
+  /**
+   * @param beforeStarts called in each turn before its starts
+   * @param mayStart false: nothing is begun until `resume`
+   */
+  constructor(
+    ports: Pick<AgentPorts, 'clock' | 'log'>,
+    beforeStarts: () => void,
+    mayStart: () => boolean = () => true,
+  ) {
     this.#ports = ports;
+    this.#mayStart = mayStart;
     this.#beforeStarts = beforeStarts;
   }
 
@@ -31,14 +40,20 @@ export class LaunchQueue {
     return this.#waiting.delete(attempt);
   }
 
+  /** What was held back may begin, if it still may. */
+  resume(): void {
+    this.#more();
+  }
+
   #more(): void {
-    if (this.#isDue || this.#launching >= LAUNCHES_AT_ONCE || this.#waiting.size === 0) return;
+    if (!this.#mayStart() || this.#isDue || this.#launching >= LAUNCHES_AT_ONCE || this.#waiting.size === 0)
+      return;
     this.#isDue = true;
     this.#ports.clock.defer(() => {
       this.#isDue = false;
       this.#beforeStarts();
       for (const attempt of this.#waiting) {
-        if (this.#launching >= LAUNCHES_AT_ONCE) return;
+        if (this.#launching >= LAUNCHES_AT_ONCE || !this.#mayStart()) return;
         this.#waiting.delete(attempt);
         this.#launch(attempt);
       }

@@ -22,6 +22,8 @@ export class LinkWatch {
     readonly pingMs: number;
     readonly leaseMs: number;
     readonly ping: (sentMs: number) => void;
+    /** True when the machine slept: the head has to be asked anew. */
+    readonly slept: () => boolean;
     readonly onSilence: (why: string) => void;
   }): void {
     this.#answeredMs = this.#clock.monoMs();
@@ -31,6 +33,10 @@ export class LinkWatch {
         const now = this.#clock.monoMs();
         if (now - this.#answeredMs > timing.leaseMs) {
           timing.onSilence('the head does not answer');
+          return;
+        }
+        if (timing.slept()) {
+          timing.onSilence('this machine slept, or its clock was set');
           return;
         }
         timing.ping(now);

@@ -10,6 +10,7 @@ export interface Timer {
 
 export interface Clock {
   wallMs(): number;
+  /** Counted from the start of the machine, so that two processes of one worker agree. Stands while it sleeps. */
   monoMs(): number;
   after(delayMs: number, fn: () => void): Timer;
   /** Calls back when what has happened by now has been told to whom it concerns. */
@@ -115,6 +116,8 @@ export interface LinkPort {
 export interface Memory {
   readonly herd: string | null;
   readonly epoch: number;
+  /** The highest revision of that herd's state; on disk it may be behind by some seconds. */
+  readonly rev: number;
 }
 
 export interface Logger {
@@ -140,6 +143,11 @@ export interface AgentPorts {
   readonly toBase64: (bytes: Uint8Array) => string;
   /** Resolves when it is on disk. */
   readonly remember: (memory: Memory) => Promise<void>;
+  /**
+   * Keeps the moment of the last contact with a head, by the monotonic clock of the machine, where the next process of
+   * this worker finds it while the machine is up. Best effort: called at each answered ping while something needs it.
+   */
+  readonly noteContact: (monoMs: number) => void;
   /** Dials a bulk stream of its own and sends until the bytes end. A failure concerns this stream only. */
   readonly dialLog: (stream: LogStream) => Promise<void>;
 }

@@ -6,7 +6,8 @@
 import { isUuid } from '@drover/core';
 import type { AttemptFact, HeadMessage, StartOrder } from '@drover/core/wire';
 
-export const LINK_PROTOCOL = 1;
+export const LINK_PROTOCOL = 2;
+export const OLDEST_LINK_PROTOCOL = 1;
 /** The largest control message, either way. */
 export const LINK_MESSAGE_BYTES = 16 * 1024 * 1024;
 /** WebSocket close codes that a worker sends or understands. */
@@ -33,6 +34,14 @@ const orNull =
   (check: Check): Check =>
   (value) =>
     value === null || check(value);
+const optional =
+  (check: Check): Check =>
+  (value) =>
+    value === undefined || check(value);
+const orNothing =
+  (check: Check): Check =>
+  (value) =>
+    value == null || check(value);
 const listOf =
   (check: Check, least = 0): Check =>
   (value) =>
@@ -60,13 +69,21 @@ const checkOrder = shape({
   memoryMiB: isInt,
   graceMs: isInt,
   logCapBytes: isInt,
+  stopAfterMs: orNothing(isInt),
 });
 
 const frames = new Map<unknown, Check>(
   Object.entries({
-    welcome: shape({ workerId: isId, pingMs: isInt, leaseMs: isInt, sendInventory: isFlag }),
+    welcome: shape({
+      protocol: optional(isInt),
+      workerId: isId,
+      pingMs: isInt,
+      leaseMs: isInt,
+      sendInventory: isFlag,
+    }),
     start: shape({ order: checkOrder }),
     stop: shape({ ...attemptRef, graceMs: isInt }),
+    settled: shape({}),
     forget: shape(attemptRef),
     unknown: shape(attemptRef),
     pong: shape({ sentMs: isNumber }),
@@ -80,6 +97,7 @@ const frames = new Map<unknown, Check>(
   } satisfies Record<HeadMessage['frames'][number]['type'], Check>),
 );
 const checkMessage = shape({
+  n: optional(atLeast(1)),
   herd: isId,
   epoch: atLeast(1),
   rev: atLeast(0),
