@@ -1,9 +1,16 @@
-/** `npm run sim -- [--from N] [--seeds N]`: many seeded lives; prints the first that fails and how to replay it. */
+/**
+ * `npm run sim -- [--from N] [--seeds N] [--trace]`: many seeded lives; prints those that fail and how to replay them.
+ * `--trace` writes down all that happens, for one seed.
+ */
 import { parseArgs } from 'node:util';
-import { runSeed } from './run-seed.ts';
+import { runLife } from './lives.ts';
 
 const { values } = parseArgs({
-  options: { from: { type: 'string', default: '1' }, seeds: { type: 'string', default: '200' } },
+  options: {
+    from: { type: 'string', default: '1' },
+    seeds: { type: 'string', default: '200' },
+    trace: { type: 'boolean', default: false },
+  },
 });
 const from = Number(values.from);
 const count = Number(values.seeds);
@@ -15,11 +22,13 @@ const begun = performance.now();
 let events = 0;
 let failed = 0;
 for (let seed = from; seed < from + count; seed++) {
-  const result = await runSeed(seed);
+  const result = await runLife(seed, values.trace ? (line) => console.log(line) : null);
   events += result.events;
   if (result.problem === null) continue;
   failed += 1;
-  console.error(`seed ${seed}: ${result.problem}\n  replay: npm run sim -- --from ${seed} --seeds 1`);
+  console.error(
+    `seed ${seed}: ${result.problem}\n  replay: npm run sim -- --from ${seed} --seeds 1 --trace\n  faults: ${result.faults.join(' ')}`,
+  );
 }
 const seconds = (performance.now() - begun) / 1000;
 console.log(

@@ -4,6 +4,7 @@ export { hostPort } from './instances/view.ts';
 export type { LogRequest } from './logs/service.ts';
 export type { Arrival } from './logs/streams.ts';
 export * from './ports.ts';
+export { decodeRow } from './state/codec.ts';
 export type { InstanceRow, WorkerRow } from './state/rows.ts';
 export type { Timing } from './workers/liveness.ts';
 export type { WorkerSession } from './workers/session.ts';

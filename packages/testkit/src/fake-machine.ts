@@ -5,6 +5,7 @@
 import type { StartOrder } from '@drover/core/wire';
 import type { AttemptKey, Clock, FoundAttempt, Machine, Started, StopNote } from '@drover/worker/agent';
 import { LaunchError } from '@drover/worker/agent';
+import type { Life } from './virtual-clock.ts';
 
 type End = NonNullable<FoundAttempt['exit']>;
 
@@ -36,12 +37,26 @@ export class FakeDisk {
   readonly processes = new Map<string, FakeProcess>();
   /** Every start that ever happened here, as instance/attempt. */
   readonly starts: string[] = [];
+  /** Every command that came to its own end here, with its exit code, by instance/attempt: what a witness saw. */
+  readonly completed = new Map<string, number>();
+  /** Every command that a signal ended, by instance/attempt. */
+  readonly killed: string[] = [];
   nextPid = 1000;
   listener: ((key: AttemptKey, exit: End) => void) | null = null;
 
   /** The next so many calls of this method throw and do nothing; 0 heals it. */
   failNext(method: Fallible, times = 1): void {
     this.#faults.set(method, times);
+  }
+
+  /** The machine goes down: nothing runs on, nothing of the files is lost. */
+  reboot(atMs: number): void {
+    const reason = {
+      code: 'MACHINE_REBOOTED',
+      message: 'the machine was started anew while the command ran',
+    };
+    for (const process of this.processes.values())
+      if (process.startedAtMs !== null) process.exit ??= { code: null, signal: null, reason, atMs };
   }
 
   /** @throws when the method is to fail now */
@@ -58,10 +73,10 @@ const tag = (key: AttemptKey): string => `${key.instance}/${key.attempt}`;
 export class FakeMachine implements Machine {
   readonly #disk: FakeDisk;
   readonly #world: Clock;
-  readonly #life: { dead: boolean };
+  readonly #life: Pick<Life, 'dead' | 'frozen'>;
 
   /** @param world the clock of the machine, which goes on when the worker's process is dead */
-  constructor(disk: FakeDisk, world: Clock, life: { dead: boolean }) {
+  constructor(disk: FakeDisk, world: Clock, life: Pick<Life, 'dead' | 'frozen'>) {
     this.#disk = disk;
     this.#world = world;
     this.#life = life;
@@ -108,7 +123,10 @@ export class FakeMachine implements Machine {
     process.startedAtMs = this.#world.wallMs();
     this.#disk.starts.push(tag(order));
     process.log = `start ${tag(order)}\n`;
-    this.#world.after(script.runMs, () => this.#end(process, script.code));
+    this.#world.after(script.runMs, () => {
+      if (!process.exit) this.#disk.completed.set(tag(order), script.code);
+      this.#end(process, script.code);
+    });
     return { pid: process.pid, port: process.port, startedAtMs: process.startedAtMs };
   }
 
@@ -127,9 +145,13 @@ export class FakeMachine implements Machine {
   }
 
   onEnd(listener: (key: AttemptKey, exit: End) => void): void {
-    this.#disk.listener = (key, exit) => {
-      if (!this.#life.dead) listener(key, exit);
+    const life = this.#life;
+    const tell: typeof listener = (key, exit) => {
+      if (life.dead) return;
+      if (life.frozen) life.frozen.push(() => tell(key, exit));
+      else listener(key, exit);
     };
+    this.#disk.listener = tell;
   }
 
   async noteStop(key: AttemptKey, note: StopNote): Promise<void> {
@@ -143,7 +165,10 @@ export class FakeMachine implements Machine {
     const process = this.#disk.processes.get(tag(key));
     if (!process?.startedAtMs) return;
     if (signal === 'SIGTERM' && scriptOf(process.order).ignoresTerm) return;
-    this.#world.after(1, () => this.#end(process, signal === 'SIGTERM' ? 143 : 137));
+    this.#world.after(1, () => {
+      if (!process.exit) this.#disk.killed.push(tag(key));
+      this.#end(process, signal === 'SIGTERM' ? 143 : 137);
+    });
   }
 
   async isEmpty(key: AttemptKey): Promise<boolean> {

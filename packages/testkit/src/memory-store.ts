@@ -81,6 +81,11 @@ export class MemoryStore implements Store {
     for (const { batch } of this.#waiting.splice(0, alsoDurable)) if (!this.#judge(batch)) this.#apply(batch);
     this.#waiting = [];
     this.#crashed = true;
+    return this.copy();
+  }
+
+  /** Another store with what is durable now: a backup, or what is found after a crash. */
+  copy(): MemoryStore {
     const next = new MemoryStore({ schedule: this.#schedule });
     next.#durable.batch = this.#durable.batch;
     next.#durable.epoch = this.#durable.epoch;
@@ -93,6 +98,17 @@ export class MemoryStore implements Store {
   forgetRows(collection: CollectionName, which: (row: StoredRow) => boolean): void {
     for (const row of this.#rows(collection))
       if (which(row)) this.#durable.rows.get(collection)?.delete(row.id);
+  }
+
+  /** Puts a row where a head will find it at its start. */
+  plant(collection: CollectionName, row: StoredRow): void {
+    const rows = this.#durable.rows.get(collection) ?? new Map<string, StoredRow>();
+    this.#durable.rows.set(collection, rows.set(row.id, row));
+  }
+
+  /** What is durable now, at once. */
+  peek(collection: CollectionName, id: string): StoredRow | null {
+    return this.#durable.rows.get(collection)?.get(id) ?? null;
   }
 
   async last(): Promise<{ batch: number; epoch: number }> {

@@ -7,6 +7,8 @@ export interface Life {
   skewMs: number;
   /** What waits for the thaw; null when the process runs. */
   frozen?: (() => void)[] | null;
+  /** How often it was stopped and not yet continued. */
+  freezes?: number;
 }
 
 interface Entry {

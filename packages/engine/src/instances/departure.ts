@@ -13,8 +13,6 @@ import type { Links } from '../workers/links.ts';
 
 /** After so long a worker has removed such a record by itself. */
 const TOMBSTONE_MS = 30 * 86_400_000;
-/** A link that has stood for so long since has carried what was told on it. */
-const TOLD_MS = 10_000;
 
 const tombstoneId = (instance: string, attempt: number): string => `${instance}/${attempt}`;
 
@@ -45,16 +43,18 @@ export function clearTombstones(
   }
 }
 
-/** Called now and then: those go that are very old, and those whose worker has been told over a link that still stands. */
+/** Called now and then: those go that are very old, and those whose worker has said that it was told. */
 export function sweepTombstones(state: State, ports: Ports, links: Links): void {
   const now = ports.clock.wallMs();
   const isDone = (stone: TombstoneRow): boolean => {
     const ageMs = now - stone.createdMs;
     const link = links.get(stone.owner?.replace(/^workers\//, '') ?? '');
-    const standsMs = link?.settledMs == null ? 0 : ports.clock.monoMs() - link.settledMs;
-    return ageMs > TOMBSTONE_MS || (ageMs > TOLD_MS && standsMs > TOLD_MS);
+    const toldMs = link?.forgets.get(stone.id);
+    return ageMs > TOMBSTONE_MS || (link !== undefined && toldMs !== undefined && toldMs < link.confirmedMs);
   };
   const done = [...state.tables.tombstones.all()].filter(isDone);
+  for (const link of links.all())
+    for (const [tag, toldMs] of link.forgets) if (toldMs < link.confirmedMs) link.forgets.delete(tag);
   if (done.length === 0 || state.stalled !== null) return;
   state.transact(SYSTEM, (tx) => {
     for (const stone of done) tx.delete('tombstones', stone.id);

@@ -36,7 +36,11 @@ export function observeFact(
   const nowMs = ports.clock.wallMs();
   const current = fact.attempt > row.attempt ? adopt(tx, ports, row, workerId, fact) : row;
   if (isFinal(current.status)) {
-    if (fact.phase === 'RELEASED') settle(tx, current, fact, archived);
+    if (fact.phase === 'RELEASED') {
+      settle(tx, current, fact, archived);
+      // It was given up while its worker was away.
+      dropRemnant(tx, current, workerId, fact);
+    }
     return current.released && fact.phase !== 'RELEASED' ? 'stale' : 'known';
   }
   if (fact.exit !== null && (fact.phase === 'EXITED' || fact.phase === 'RELEASED')) {
@@ -61,6 +65,8 @@ function judge(tx: Transaction, row: InstanceRow | undefined, workerId: string, 
     // A person decided about it when this copy of the state did not know of the attempt.
     return isFinal(row.status) && GIVEN_UP.has(row.reason?.code ?? '') ? 'stale' : 'unknown';
   }
+  // Replaced, and not placed again since.
+  if (row.workerId === null) return 'stale';
   // Another worker has this very attempt: this state is an older copy, and what it placed since was placed in ignorance.
   return row.workerId === workerId ? 'known' : 'unknown';
 }
@@ -149,6 +155,10 @@ function dropRemnant(
   });
 }
 
+/** A worker whose disk fails may have forgotten that it sent the signal. */
+const isByStopSignal = ({ code, signal }: ExitFact): boolean =>
+  code === 143 || code === 137 || signal === 'SIGTERM' || signal === 'SIGKILL';
+
 function end(
   tx: Transaction,
   row: InstanceRow,
@@ -156,7 +166,8 @@ function end(
   exit: ExitFact,
   nowMs: number,
 ): InstanceRow {
-  const cancelled = row.cancel !== null && exit.stopped;
+  const isLost = LOST_WITH_MACHINE.has(exit.reason?.code ?? '');
+  const cancelled = row.cancel !== null && (exit.stopped || isLost || isByStopSignal(exit));
   // What its worker stopped did not come to its own end, whatever code it left with.
   const event = cancelled ? 'cancel' : exit.code === 0 && !exit.stopped ? 'complete' : 'fail';
   const stopped = exit.stopped ? { code: 'STOPPED_BY_WORKER', message: 'stopped by its worker' } : null;

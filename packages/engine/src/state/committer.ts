@@ -4,7 +4,8 @@
  * - IDLE: nothing is waiting. `add` starts a batch.
  * - WRITING: one batch is at the store; what comes meanwhile is gathered for the next (group commit).
  * - STALLED: the store refused for want of space or is busy. The same batch is tried again with back-off, and
- *   `stalled` tells the services to refuse new writes. The first success leaves it.
+ *   `stalled` tells the services to refuse new writes. The first success leaves it. A store that does not answer, or is
+ *   too slow for what comes, counts as stalled too, as long as that lasts.
  * - DEAD: the store failed for good, or the head is stopping. Nothing is accepted; the process is ending.
  */
 import type { Clock, Store, StoreChange } from '../ports.ts';
@@ -13,6 +14,9 @@ import { StoreError } from '../ports.ts';
 /** At most so many changes in one batch, so that one transaction of the database stays short. */
 const BATCH_CHANGES = 5_000;
 const RETRY_MS = { first: 100, most: 2_000 } as const;
+/** Changes that may wait for the store before new writes are refused, and how long one write may take until then. */
+const MOST_WAITING = 20_000;
+const SLOW_MS = 3_000;
 
 export class Committer {
   readonly #store: Store;
@@ -23,8 +27,11 @@ export class Committer {
   #number: number;
   #epoch: number;
   #mode: 'IDLE' | 'WRITING' | 'DEAD' = 'IDLE';
-  /** Why the store refuses, or null. */
-  stalled: string | null = null;
+  /** Why the store refused last, or null. */
+  #refusal: string | null = null;
+  /** Changes in the queue. */
+  #waiting = 0;
+  #sinceMs = 0;
 
   constructor(options: {
     store: Store;
@@ -42,6 +49,14 @@ export class Committer {
     this.#onFatal = options.onFatal;
   }
 
+  /** Why nothing new should be written at present, or null. */
+  get stalled(): string | null {
+    if (this.#refusal !== null) return this.#refusal;
+    if (this.#waiting > MOST_WAITING) return `the store is too slow: ${this.#waiting} changes wait for it`;
+    const lastsMs = this.#mode === 'WRITING' ? this.#clock.monoMs() - this.#sinceMs : 0;
+    return lastsMs > SLOW_MS ? `the store has not answered for ${Math.round(lastsMs / 1000)} s` : null;
+  }
+
   get epoch(): number {
     return this.#epoch;
   }
@@ -55,6 +70,7 @@ export class Committer {
   add(rev: number, changes: StoreChange[]): void {
     if (this.#mode === 'DEAD') return;
     this.#queue.push({ rev, changes });
+    this.#waiting += changes.length;
     if (this.#mode === 'IDLE') this.#write();
   }
 
@@ -71,12 +87,14 @@ export class Committer {
       const sealed = this.#queue.shift() as { rev: number; changes: StoreChange[] };
       rev = sealed.rev;
       for (const change of sealed.changes) changes.push(change);
+      this.#waiting -= sealed.changes.length;
     }
     if (rev === 0) {
       this.#mode = 'IDLE';
       return;
     }
     this.#mode = 'WRITING';
+    this.#sinceMs = this.#clock.monoMs();
     this.#number += 1;
     this.#attempt({ number: this.#number, epoch: this.#epoch, changes }, rev, RETRY_MS.first);
   }
@@ -88,13 +106,13 @@ export class Committer {
   ): void {
     this.#store.commit(batch).then(
       () => {
-        this.stalled = null;
+        this.#refusal = null;
         this.#onDurable(rev);
         this.#write();
       },
       (error: unknown) => {
         if (error instanceof StoreError && error.failure !== 'fatal') {
-          this.stalled = error.message;
+          this.#refusal = error.message;
           this.#clock.after(backOffMs, () =>
             this.#attempt(batch, rev, Math.min(backOffMs * 2, RETRY_MS.most)),
           );

@@ -17,9 +17,13 @@ export interface Link {
   readonly told: Map<string, Set<string>>;
   /** False until the worker's inventory is known (sent, or proved equal by its digest). */
   settled: boolean;
-  /** Since when, by the monotonic clock. */
-  settledMs: number | null;
   readonly openedMs: number;
+  /** Pongs under way: when each was sent, by the `sentMs` of its ping. */
+  readonly pongs: Map<number, number>;
+  /** What was sent up to this moment has come to the worker, by the monotonic clock. */
+  confirmedMs: number;
+  /** When the worker was told to forget, by `instance/attempt`, as far as it matters. */
+  readonly forgets: Map<string, number>;
   /** Link protocol that both ends speak. */
   readonly protocol: number;
 }
@@ -30,6 +34,8 @@ export interface UnknownAttempt {
   readonly attempt: number;
 }
 
+/** A worker that never says what has come costs no more than this. */
+const PONGS_REMEMBERED = 100;
 /** So many losses within the window, and a link counts as flapping. */
 const FLAPS = 3;
 
@@ -66,10 +72,12 @@ export class Links {
       port,
       heardMs,
       openedMs: heardMs,
+      pongs: new Map(),
+      confirmedMs: Number.NEGATIVE_INFINITY,
+      forgets: new Map(),
       ...about,
       told: new Map(),
       settled: false,
-      settledMs: null,
     };
     this.#links.set(workerId, link);
     this.heardMs.set(workerId, heardMs);
@@ -121,8 +129,23 @@ export class Links {
 
   /** The end and the log are durable here: the worker may let go. Said again it does no harm, so it is not remembered. */
   forget(link: Link, instance: string, attempt: number): void {
-    link.told.delete(`${instance}/${attempt}`);
+    const tag = `${instance}/${attempt}`;
+    link.told.delete(tag);
     this.send(link, { type: 'forget', instance, attempt });
+    if (this.#state.tables.tombstones.get(tag))
+      this.#state.whenDurable(this.#state.rev, () => link.forgets.set(tag, this.#clock.monoMs()));
+  }
+
+  /** Answers a ping. */
+  pong(link: Link, sentMs: number, answered: number | null): void {
+    const now = this.#clock.monoMs();
+    const confirmedMs = answered === null ? undefined : link.pongs.get(answered);
+    if (confirmedMs !== undefined) {
+      link.confirmedMs = confirmedMs;
+      for (const [each, atMs] of link.pongs) if (atMs <= confirmedMs) link.pongs.delete(each);
+    }
+    if (link.pongs.size < PONGS_REMEMBERED) link.pongs.set(sentMs, now);
+    link.port.send([{ type: 'pong', sentMs }]);
   }
 
   /** Gives an order once per link. */

@@ -18,6 +18,7 @@ import { workerActor } from '../actor.ts';
 import { clearTombstones } from '../instances/departure.ts';
 import type { InstancesByWorker } from '../instances/index-by-worker.ts';
 import { isOfOlderState } from '../instances/lost.ts';
+import { releaseReservation } from '../instances/move.ts';
 import { observeAbsence, observeFact } from '../instances/observe.ts';
 import { clearRemnants } from '../instances/remnants.ts';
 import type { Streams } from '../logs/streams.ts';
@@ -112,7 +113,7 @@ export class WorkerSession {
     const inTurn = this.#backlog === 0;
     if (frame.type === 'hello') this.#inOrder(() => this.#hello(frame, message));
     else if (inTurn && !this.#isCurrent()) this.#context.links.refusedFrames += 1;
-    else if (frame.type === 'ping') this.#pong(frame.sentMs);
+    else if (frame.type === 'ping') this.#pong(frame);
     else if (frame.type === 'noLog') this.#context.streams.refuse(this.#workerId, frame.ticket);
     else if (frame.type === 'report' && inTurn && this.#isLight(frame.items))
       this.#report(frame.items, new Set());
@@ -140,8 +141,8 @@ export class WorkerSession {
   }
 
   /** What the present link of this worker is told over and over: nothing is sent before a hello. */
-  #pong(sentMs: number): void {
-    if (this.#link) this.#port.send([{ type: 'pong', sentMs }]);
+  #pong({ sentMs, answered }: Extract<WorkerFrame, { type: 'ping' }>): void {
+    if (this.#link) this.#context.links.pong(this.#link, sentMs, answered ?? null);
   }
 
   #inOrder(work: () => Promise<void> | void): void {
@@ -254,7 +255,8 @@ export class WorkerSession {
           if (!row || present.has(attemptTag({ instance: id, attempt: row.attempt }))) continue;
           if (row.status === 'RUNNING' || (row.status === 'UNKNOWN' && row.startedMs !== null))
             observeAbsence(tx, ports, row);
-          else if (isOfOlderState(row)) continue;
+          // Nothing of it is here; whether it ran, its worker does not know any more.
+          else if (isOfOlderState(row)) releaseReservation(tx, row.id);
           else if (row.status === 'UNKNOWN') observeFact(tx, ports, this.#workerId, absentFact(row), false);
           else if (isFinal(row.status) && !row.released)
             observeFact(tx, ports, this.#workerId, { ...absentFact(row), phase: 'RELEASED' }, true);
@@ -264,7 +266,6 @@ export class WorkerSession {
       }
     });
     link.settled = true;
-    link.settledMs = ports.clock.monoMs();
     this.#context.poke(mine);
     if (link.protocol > 1) this.#send({ type: 'settled' });
   }
@@ -281,6 +282,7 @@ export class WorkerSession {
     const answers: HeadFrame[] = [];
     const unknown = new Map((links.unknown.get(this.#workerId) ?? []).map((each) => [each.instance, each]));
     const settled: string[] = [];
+    const forgets: { instance: string; attempt: number }[] = [];
     state.transact(workerActor(this.#workerId), (tx) => {
       for (const item of items) {
         const ref = { instance: item.instance, attempt: item.attempt };
@@ -292,7 +294,7 @@ export class WorkerSession {
           unknown.set(item.instance, ref);
           answers.push({ type: 'unknown', ...ref });
         } else if (item.phase === 'RELEASED') {
-          answers.push({ type: 'forget', ...ref });
+          forgets.push(ref);
         } else {
           links.refusedFrames += 1;
           answers.push({
@@ -305,6 +307,8 @@ export class WorkerSession {
     });
     links.unknown.set(this.#workerId, [...unknown.values()]);
     if (answers.length > 0) this.#send(...answers);
+    const link = this.#link;
+    if (link) for (const ref of forgets) links.forget(link, ref.instance, ref.attempt);
     // A record whose end was known before changes no row, and still has to be forgotten by the worker.
     if (settled.length > 0) this.#context.poke(settled);
   }

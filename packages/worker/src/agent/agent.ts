@@ -14,7 +14,8 @@ import { REV_KEPT_MS, UNKNOWN_KEPT_MS } from './limits.ts';
 import { LinkWatch } from './link-watch.ts';
 import { readLogFrom } from './log-stream.ts';
 import { LostHead } from './lost-head.ts';
-import type { AgentPorts, AttemptKey, LinkPort, Memory } from './ports.ts';
+import { untilItWorks } from './persist.ts';
+import type { AgentPorts, AttemptKey, LinkPort, Memory, StopNote } from './ports.ts';
 import { digestLine, LINK_PROTOCOL, OLDEST_LINK_PROTOCOL } from './protocol.ts';
 
 export interface AgentOptions {
@@ -46,6 +47,8 @@ export class Agent {
   #sent = 0;
   #taken = 0;
   #helloMs = 0;
+  /** The newest ping of this link that was answered. */
+  #answeredPing: number | null = null;
   #revKeptMs = 0;
   #welcomed = false;
   #isSettled = false;
@@ -119,6 +122,7 @@ export class Agent {
     this.#isSettled = false;
     this.#sent = 0;
     this.#taken = 0;
+    this.#answeredPing = null;
     this.#helloMs = this.#ports.clock.monoMs();
     this.#watch.untilWelcome((why) => link.reset(why));
     const { session, bootId, offer } = this.#options;
@@ -235,6 +239,7 @@ export class Agent {
 
   #answered(sentMs: number): void {
     this.#watch.answered(sentMs);
+    this.#answeredPing = sentMs;
     this.#lostHead.contact(sentMs);
     // Before the head has judged what is here, it may still have something to say about what waits.
     if (this.#isSettled) this.#renew(sentMs);
@@ -260,7 +265,7 @@ export class Agent {
     this.#watch.welcomed({
       pingMs: frame.pingMs,
       leaseMs: frame.leaseMs,
-      ping: (sentMs) => this.#send({ type: 'ping', sentMs }),
+      ping: (sentMs) => this.#send({ type: 'ping', sentMs, answered: this.#answeredPing }),
       slept: () => this.#lease.slept,
       onSilence: (why) => this.#link?.reset(why),
     });
@@ -293,7 +298,7 @@ export class Agent {
     this.#launchQueue.add(this.#add(order, order));
   }
 
-  #stop(key: AttemptKey, graceMs: number, ownReason: Parameters<Attempt['stop']>[1] = null): void {
+  #stop(key: AttemptKey, graceMs: number, reason?: StopNote['reason']): void {
     const attempt = this.#attempts.get(tagOf(key));
     if (!attempt) {
       this.#add(key, null).refuse();
@@ -301,7 +306,7 @@ export class Agent {
     }
     if (attempt.phase === 'RELEASED') this.#tell(tagOf(key));
     if (!this.#launchQueue.takeOut(attempt)) {
-      attempt.stop(graceMs, ownReason);
+      attempt.stop(graceMs, reason);
       return;
     }
     this.#withdraw(attempt, graceMs).catch((err: unknown) =>
@@ -320,9 +325,12 @@ export class Agent {
     this.#attempts.delete(tag);
     this.#lostHead.unwatch(tag);
     this.#untold.delete(tag);
-    this.#ports.machine
-      .remove({ instance: key.instance, attempt: key.attempt })
-      .catch((err: unknown) => this.#ports.log.warn({ tag, err }, 'could not remove a record'));
+    const { clock, machine, log } = this.#ports;
+    untilItWorks(
+      clock,
+      () => machine.remove({ instance: key.instance, attempt: key.attempt }),
+      (err) => log.warn({ tag, err }, 'could not remove a record; trying again'),
+    ).catch(() => undefined);
   }
 
   #sendLog(frame: Extract<HeadFrame, { type: 'sendLog' }>): void {

@@ -46,8 +46,6 @@ export class Attempt {
   #startedAtMs: number | null = null;
   #exit: ExitFact | null = null;
   #stop: StopNote | null = null;
-  /** Why this worker stops it by itself. */
-  #ownReason: { readonly code: string; readonly message: string } | null = null;
   #killTimer: Timer | null = null;
   #log = { available: 0, size: 0 };
   #inlineLog: string | null = null;
@@ -165,17 +163,16 @@ export class Attempt {
 
   /**
    * @param graceMs until SIGKILL; a stop under way is only ever shortened
-   * @param ownReason why, when it is not the head that asks
+   * @param reason why, when it is not the head that asks
    */
-  stop(graceMs: number, ownReason: { readonly code: string; readonly message: string } | null = null): void {
-    if (!this.#stop) this.#ownReason = ownReason;
+  stop(graceMs: number, reason?: StopNote['reason']): void {
     const now = this.#ports.clock.wallMs();
     if (this.#phase === 'RELEASED') return;
     if (this.#stop) {
       if (now + graceMs >= this.#stop.atMs + this.#stop.graceMs) return;
-      this.#stop = { atMs: this.#stop.atMs, graceMs: Math.max(0, now + graceMs - this.#stop.atMs) };
+      this.#stop = { ...this.#stop, graceMs: Math.max(0, now + graceMs - this.#stop.atMs) };
     } else {
-      this.#stop = { atMs: now, graceMs };
+      this.#stop = { atMs: now, graceMs, ...(reason && { reason }) };
     }
     if (this.#launched) this.#beginStop(this.#stop);
     else this.#note(this.#stop);
@@ -245,7 +242,7 @@ export class Attempt {
       return;
     }
     const stopped = this.#endedByStop(end);
-    this.#exit = { ...end, reason: end.reason ?? (stopped ? this.#ownReason : null), stopped };
+    this.#exit = { ...end, reason: end.reason ?? (stopped ? (this.#stop?.reason ?? null) : null), stopped };
     this.#finish().catch((err: unknown) =>
       this.#ports.log.error({ ...this.key, err }, 'could not finish an attempt'),
     );

@@ -44,6 +44,8 @@ export interface FoundAttempt extends AttemptKey {
 export interface StopNote {
   readonly atMs: number;
   readonly graceMs: number;
+  /** Why, when it is not the head that asks. */
+  readonly reason?: { readonly code: string; readonly message: string };
 }
 
 export interface Started {
