@@ -5,6 +5,7 @@ export * from './instance.ts';
 export * from './names.ts';
 export * from './reservation.ts';
 export * from './resources.ts';
+export * from './seal.ts';
 export * from './time.ts';
 export * from './transitions.ts';
 export * from './worker.ts';

@@ -1,6 +1,8 @@
 /** The head's end of the control links: one WebSocket per worker at `/v1/link`. */
 import type { IncomingMessage } from 'node:http';
 import type { Duplex } from 'node:stream';
+import { crc32 } from 'node:zlib';
+import { isIntact, sealMessage } from '@drover/core';
 import { type HeadFrame, LINK_CLOSE, LINK_MESSAGE_BYTES, workerMessage } from '@drover/core/wire';
 import type { Engine, LinkPort, Logger } from '@drover/engine';
 import { type WebSocket, WebSocketServer } from 'ws';
@@ -78,7 +80,7 @@ function serve(engine: Engine, workerId: string, ws: WebSocket, log: Logger): vo
     const fences = `"herd":"${engine.herd}","epoch":${epoch},"rev":${durableRev},"frames":[`;
     for (const part of inParts(frames, MESSAGE_CHARACTERS)) {
       number += 1;
-      ws.send(`{"n":${number},${fences}${part.join(',')}]}`);
+      ws.send(sealMessage(`{"n":${number},${fences}${part.join(',')}]}`, crc32));
     }
     if (ws.bufferedAmount > MOST_BUFFERED_BYTES) ws.terminate();
   };
@@ -113,7 +115,7 @@ function serve(engine: Engine, workerId: string, ws: WebSocket, log: Logger): vo
     clearTimeout(helloTimer);
     if (!isWelcome()) return;
     const text = isBinary ? '' : data.toString();
-    const parsed = workerMessage.safeParse(parseJson(text));
+    const parsed = workerMessage.safeParse(isIntact(text, crc32) ? parseJson(text) : 'damaged');
     if (parsed.success) {
       intake.take(text.length, session.receive(parsed.data));
       return;

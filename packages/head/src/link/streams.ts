@@ -3,6 +3,7 @@ import type { IncomingMessage } from 'node:http';
 import { DroverError, invalid } from '@drover/core';
 import { z } from 'zod';
 import type { App, RouteContext } from '../http/app.ts';
+import { unframe } from './log-frames.ts';
 
 /** How long a stream of a worker that is OFFLINE may be without a byte. */
 const SILENT_MS = 2_000;
@@ -45,7 +46,8 @@ export function streamRoutes(app: App, { engine, guard }: RouteContext): void {
         };
         const done = new Promise<void>((resolve) => raw.once('close', resolve));
         const workerId = guard.worker(raw);
-        const bytes = takeAll(raw, () => isOffline(workerId));
+        const whole = takeAll(raw, () => isOffline(workerId));
+        const bytes = raw.headers['drover-log-frames'] === 'crc32' ? unframe(whole) : whole;
         if (
           !engine.streams.arrive(workerId, ticket, {
             ...arrival,

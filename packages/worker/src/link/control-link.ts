@@ -1,4 +1,6 @@
 /** The control link: one outbound WebSocket, dialled again for ever with back-off and jitter. */
+import { crc32 } from 'node:zlib';
+import { isIntact, sealMessage } from '@drover/core';
 import type { HeadMessage, WorkerMessage } from '@drover/core/wire';
 import WebSocket from 'ws';
 import { type Agent, isHeadMessage, LINK_CLOSE, LINK_MESSAGE_BYTES, type Logger } from '../agent/index.ts';
@@ -68,7 +70,7 @@ export function openControlLink(options: ControlLinkOptions): { close(): void } 
           ws.terminate();
           return false;
         }
-        ws.send(JSON.stringify(message));
+        ws.send(sealMessage(JSON.stringify(message), crc32));
         return true;
       },
       reset(why: string): void {
@@ -132,7 +134,9 @@ export function openControlLink(options: ControlLinkOptions): { close(): void } 
 
 function parseMessage(data: WebSocket.RawData): HeadMessage | null {
   try {
-    const parsed: unknown = JSON.parse(data.toString());
+    const text = data.toString();
+    if (!isIntact(text, crc32)) return null;
+    const parsed: unknown = JSON.parse(text);
     return isHeadMessage(parsed) ? parsed : null;
   } catch {
     return null;

@@ -3,7 +3,20 @@ import http from 'node:http';
 import https from 'node:https';
 import { Readable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
+import { crc32 } from 'node:zlib';
+import { LOG_FRAME_HEADER } from '@drover/core';
 import type { LogStream } from '../agent/index.ts';
+
+/** Each chunk with its length and checksum before it: a log that comes damaged is asked for again. */
+async function* inFrames(chunks: AsyncIterable<Uint8Array>): AsyncGenerator<Uint8Array> {
+  for await (const chunk of chunks) {
+    const header = Buffer.alloc(LOG_FRAME_HEADER);
+    header.writeUInt32BE(chunk.length, 0);
+    header.writeUInt32BE(crc32(chunk), 4);
+    yield header;
+    yield chunk;
+  }
+}
 
 /** @returns a function that sends one stream and resolves when the head has taken it all. */
 export function logDialer(headUrl: string, token: string): (stream: LogStream) => Promise<void> {
@@ -23,6 +36,7 @@ export function logDialer(headUrl: string, token: string): (stream: LogStream) =
         'drover-log-offset': String(stream.offset),
         'drover-log-available': String(stream.available),
         'drover-log-size': String(stream.size),
+        'drover-log-frames': 'crc32',
       },
     });
     const answered = new Promise<void>((resolve, reject) => {
@@ -41,7 +55,7 @@ export function logDialer(headUrl: string, token: string): (stream: LogStream) =
     });
     // The header goes at once: a follower wants to know that the stream stands before its first byte.
     call.flushHeaders();
-    const sent = pipeline(Readable.from(stream.bytes), call);
+    const sent = pipeline(Readable.from(inFrames(stream.bytes)), call);
     await Promise.all([sent, answered]);
   };
 }
