@@ -17,7 +17,10 @@ export interface BenchHerd {
   close(): Promise<void>;
 }
 
-function serve(args: readonly string[]): Promise<{ child: ChildProcess; ready: Record<string, string> }> {
+/** Starts a program of Drover and waits for its line. */
+export function serve(
+  args: readonly string[],
+): Promise<{ child: ChildProcess; ready: Record<string, string> }> {
   const child = spawn(DROVER, [...args, '--json', '--log-level', 'warn'], {
     stdio: ['ignore', 'pipe', 'inherit'],
   });
@@ -31,8 +34,10 @@ function serve(args: readonly string[]): Promise<{ child: ChildProcess; ready: R
   });
 }
 
-const gone = (child: ChildProcess): Promise<void> =>
-  new Promise((resolve) => child.once('exit', () => resolve()));
+export const gone = (child: ChildProcess): Promise<void> =>
+  child.exitCode !== null || child.signalCode !== null
+    ? Promise.resolve()
+    : new Promise((resolve) => child.once('exit', () => resolve()));
 
 /** Offers far more than the machine has, so that placement never is what bounds a figure. */
 export async function startBenchHerd(): Promise<BenchHerd> {

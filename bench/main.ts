@@ -1,13 +1,20 @@
-/** `npm run bench -- instances [--peer pylet] [--rounds N]` */
+/** `npm run bench -- instances [--peer pylet] [--rounds N]`, `npm run bench -- restart [--rounds N]` */
 import { parseArgs } from 'node:util';
 import { benchInstances } from './instances.ts';
+import { benchRestart } from './restart.ts';
 
 const { values, positionals } = parseArgs({
   allowPositionals: true,
   options: { peer: { type: 'string' }, rounds: { type: 'string', default: '5' } },
 });
-if (positionals[0] !== 'instances' || (values.peer !== undefined && values.peer !== 'pylet')) {
-  console.error('usage: npm run bench -- instances [--peer pylet] [--rounds N]');
+const [what] = positionals;
+const rounds = Number(values.rounds);
+const isKnown = (what === 'instances' || what === 'restart') && [undefined, 'pylet'].includes(values.peer);
+if (!isKnown || !(rounds > 0)) {
+  console.error(
+    'usage: npm run bench -- instances [--peer pylet] [--rounds N]\n       npm run bench -- restart [--rounds N]',
+  );
   process.exit(2);
 }
-await benchInstances({ rounds: Number(values.rounds), peer: values.peer ?? null });
+if (what === 'restart') await benchRestart(rounds);
+else await benchInstances({ rounds, peer: values.peer ?? null });

@@ -47,7 +47,7 @@ export class Links {
   readonly heardMs = new Map<string, number>();
   readonly unknown = new Map<string, UnknownAttempt[]>();
   /** When each worker's link was lost lately, by the monotonic clock. */
-  readonly #losses = new Map<string, number[]>();
+  readonly #losses = new Map<string, { readonly session: string; readonly atMs: readonly number[] }>();
   refusedFrames = 0;
 
   constructor(state: State, clock: Clock) {
@@ -84,18 +84,20 @@ export class Links {
     return link;
   }
 
-  /** Counts a lost link. */
-  lost(workerId: string): void {
-    const losses = this.#losses.get(workerId) ?? [];
-    this.#losses.set(workerId, [...losses, this.#clock.monoMs()].slice(-FLAPS));
+  /** Counts a lost link. A worker process that was started anew has not lost any yet. */
+  lost({ workerId, session }: Link): void {
+    const before = this.#losses.get(workerId);
+    const atMs = before?.session === session ? before.atMs : [];
+    this.#losses.set(workerId, { session, atMs: [...atMs, this.#clock.monoMs()].slice(-FLAPS) });
   }
 
   /**
    * True while a worker's link comes and goes: it was lost several times within `windowMs`, and what stands now has not
    * stood for `stableMs`. Such a worker stays SUSPECT instead of going back and forth.
    */
-  isFlapping(workerId: string, windowMs: number, stableMs: number): boolean {
-    const losses = this.#losses.get(workerId) ?? [];
+  isFlapping(workerId: string, session: string, windowMs: number, stableMs: number): boolean {
+    const before = this.#losses.get(workerId);
+    const losses = before?.session === session ? before.atMs : [];
     const now = this.#clock.monoMs();
     if (losses.length < FLAPS || now - (losses[0] ?? 0) > windowMs) return false;
     const link = this.get(workerId);

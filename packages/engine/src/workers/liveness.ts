@@ -80,9 +80,10 @@ export function startLiveness(
       }
     }
   };
-  const isBack = (id: string, silentMs: number): boolean =>
-    links.get(id) !== undefined &&
-    silentMs < timing.leaseMs &&
-    !links.isFlapping(id, timing.offlineMs, timing.leaseMs);
+  const isBack = (id: string, silentMs: number): boolean => {
+    const link = links.get(id);
+    if (!link || silentMs >= timing.leaseMs) return false;
+    return !links.isFlapping(id, link.session, timing.offlineMs, timing.leaseMs);
+  };
   clock.after(tickMs, tick);
 }

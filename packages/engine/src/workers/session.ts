@@ -124,7 +124,7 @@ export class WorkerSession {
     const link = this.#link;
     const { state, ports, links } = this.#context;
     if (!link || !links.close(link)) return;
-    links.lost(this.#workerId);
+    links.lost(link);
     const now = ports.clock.wallMs();
     state.transact(workerActor(this.#workerId), (tx) => {
       const row = tx.get('workers', this.#workerId);
@@ -216,7 +216,7 @@ export class WorkerSession {
       const row = tx.get('workers', this.#workerId);
       if (!row) return false;
       const about = { offer: frame.offer, bootId: frame.bootId, lastSeenMs: now };
-      if (row.status === 'SUSPECT' && links.isFlapping(this.#workerId, timing.offlineMs, timing.leaseMs)) {
+      if (row.status === 'SUSPECT' && this.#isFlapping(frame.session)) {
         const message = `its connection comes and goes; it gets new work when it has stood for ${timing.leaseMs / 1000} s`;
         moveWorker(tx, row, 'doubt', now, { code: 'LINK_FLAPPING', message }, about);
       } else moveWorker(tx, row, 'hear', now, null, about);
@@ -238,6 +238,11 @@ export class WorkerSession {
       sendInventory,
     });
     if (!sendInventory) this.#settle(null);
+  }
+
+  #isFlapping(session: string): boolean {
+    const { links, timing } = this.#context;
+    return links.isFlapping(this.#workerId, session, timing.offlineMs, timing.leaseMs);
   }
 
   /** The inventory is known: orders may flow. `present` null: it equals what this head knows. */
