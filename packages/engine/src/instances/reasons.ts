@@ -36,6 +36,11 @@ export function reasoner(state: State, scheduler: Scheduler): (row: InstanceRow)
     }
     if (row.status === 'UNKNOWN') {
       if (isOfOlderState(row)) return row.reason;
+      if (worker?.status === 'ONLINE')
+        return {
+          code: 'WORKER_RETURNED',
+          message: `worker ${where} is back, and is about to say how it stands`,
+        };
       return {
         code: 'WORKER_OFFLINE',
         message: `worker ${where} has not been heard of; it may still run there. ${WHAT_FOLLOWS[row.spec.onWorkerLost](row.spec.lostAfterMs)}; "drover instance replace" runs it again elsewhere, "drover instance forget" gives it up`,

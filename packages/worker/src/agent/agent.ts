@@ -8,9 +8,10 @@ import { hash53 } from '@drover/core';
 import type { AttemptFact, HeadFrame, HeadMessage, Offer, WorkerFrame } from '@drover/core/wire';
 import { Attempt } from './attempt.ts';
 import { asInventory, inMessages } from './facts.ts';
+import { Fences } from './fences.ts';
 import { LaunchQueue } from './launch-queue.ts';
 import { Lease } from './lease.ts';
-import { REV_KEPT_MS, UNKNOWN_KEPT_MS } from './limits.ts';
+import { UNKNOWN_KEPT_MS } from './limits.ts';
 import { LinkWatch } from './link-watch.ts';
 import { readLogFrom } from './log-stream.ts';
 import { LostHead } from './lost-head.ts';
@@ -39,17 +40,13 @@ export class Agent {
   readonly #lease: Lease;
   readonly #lostHead: LostHead;
   readonly #progressListeners = new Set<() => void>();
-  #memory: Memory;
+  readonly #fences: Fences;
   #link: LinkPort | null = null;
   /** A message could not be carried out, so none after it may be: the next inventory mends it. */
   #broken = false;
-  /** The numbers of the last messages of this link, each way. */
-  #sent = 0;
-  #taken = 0;
   #helloMs = 0;
   /** The newest ping of this link that was answered. */
   #answeredPing: number | null = null;
-  #revKeptMs = 0;
   #welcomed = false;
   #isSettled = false;
   #flushing = false;
@@ -58,12 +55,11 @@ export class Agent {
   readonly #firstWelcome = new Promise<void>((resolve) => {
     this.#resolveWelcome = resolve;
   });
-  refusedFrames = 0;
 
   constructor(ports: AgentPorts, options: AgentOptions) {
     this.#ports = ports;
     this.#options = options;
-    this.#memory = options.memory;
+    this.#fences = new Fences(ports, options.memory);
     this.#lease = new Lease(ports.clock);
     this.#lostHead = new LostHead(ports.clock, options.contactMs, ports.noteContact);
     this.#launchQueue = new LaunchQueue(
@@ -120,8 +116,7 @@ export class Agent {
     this.#broken = false;
     this.#welcomed = false;
     this.#isSettled = false;
-    this.#sent = 0;
-    this.#taken = 0;
+    this.#fences.reset();
     this.#answeredPing = null;
     this.#helloMs = this.#ports.clock.monoMs();
     this.#watch.untilWelcome((why) => link.reset(why));
@@ -159,23 +154,22 @@ export class Agent {
     return count;
   }
 
+  /** Frames that were not obeyed because of their fences. */
+  get refusedFrames(): number {
+    return this.#fences.refusedFrames;
+  }
+
   /** A checked message of the head. Messages take effect in order and once, or the link is dialled again. */
   receive(message: HeadMessage): void {
-    if (message.n !== undefined) {
-      if (message.n <= this.#taken) {
-        this.refusedFrames += message.frames.length;
-        return;
-      }
-      if (message.n > this.#taken + 1) {
-        this.refusedFrames += message.frames.length;
-        this.#taken = Number.POSITIVE_INFINITY;
-        this.#link?.reset(`message ${message.n} came too early`);
-        return;
-      }
-      this.#taken = message.n;
+    const link = this.#link;
+    const why = this.#fences.outOfTurn(message);
+    if (why !== null) {
+      if (why !== 'again') link?.reset(why);
+      return;
     }
+    // What is left of an earlier link says nothing on this one.
     this.#chain = this.#chain
-      .then(() => (this.#broken ? undefined : this.#take(message)))
+      .then(() => (this.#broken || this.#link !== link ? undefined : this.#take(message)))
       .catch((err: unknown) => {
         this.#broken = true;
         this.#ports.log.warn({ err }, 'a message of the head could not be carried out');
@@ -184,31 +178,15 @@ export class Agent {
   }
 
   async #take(message: HeadMessage): Promise<void> {
-    const { herd, epoch } = this.#memory;
-    if ((herd !== null && message.herd !== herd) || message.epoch < epoch) {
-      this.refusedFrames += message.frames.length;
-      this.#ports.log.warn(
-        { herd: message.herd, epoch: message.epoch, seen: epoch },
-        'a message of another herd or of an older head is refused',
-      );
-      this.#link?.reset(message.herd !== herd ? 'another herd' : 'an older epoch');
+    const why = this.#fences.foreign(message);
+    if (why !== null) {
+      const { herd, epoch } = message;
+      this.#ports.log.warn({ herd, epoch, why }, 'a message of another herd or of an older head is refused');
+      this.#link?.reset(why);
       return;
     }
-    await this.#remember(message);
+    await this.#fences.remember(message);
     for (const frame of message.frames) this.#obey(frame);
-  }
-
-  /** A later epoch is on disk before anything is done about it. The revision follows now and then. */
-  async #remember({ herd, epoch, rev }: HeadMessage): Promise<void> {
-    const before = this.#memory;
-    const memory = { herd, epoch, rev: Math.max(rev, before.rev) };
-    const isLater = before.herd === null || epoch > before.epoch;
-    const now = this.#ports.clock.monoMs();
-    if (isLater || (memory.rev > before.rev && now - this.#revKeptMs > REV_KEPT_MS)) {
-      this.#revKeptMs = now;
-      await this.#ports.remember(memory);
-    }
-    this.#memory = memory;
   }
 
   #obey(frame: HeadFrame): void {
@@ -283,7 +261,7 @@ export class Agent {
   #start(order: NonNullable<Attempt['order']>): void {
     for (const { key } of this.#attempts.values()) {
       if (key.instance !== order.instance || key.attempt <= order.attempt) continue;
-      this.refusedFrames += 1;
+      this.#fences.refusedFrames += 1;
       this.#ports.log.warn(
         { ...key, ordered: order.attempt },
         'an older attempt is not begun after a newer one',
@@ -403,7 +381,6 @@ export class Agent {
   }
 
   #send(frame: WorkerFrame): void {
-    this.#sent += 1;
-    this.#link?.send({ n: this.#sent, ...this.#memory, frames: [frame] });
+    this.#link?.send({ ...this.#fences.next(), frames: [frame] });
   }
 }
