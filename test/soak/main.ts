@@ -45,16 +45,19 @@ try {
   await herd.startHead();
   const { client, url } = herd;
   const headPid = herd.head?.child.pid ?? 0;
-  const memory = (when: string): void =>
-    console.log(`  head ${when}: ${residentMiB(headPid).toFixed(0)} MiB, ${openFiles(headPid)} files`);
-  memory('empty');
+  const memory = async (when: string): Promise<void> => {
+    const { refusedFrames } = await client.head.get();
+    const figures = `${residentMiB(headPid).toFixed(0)} MiB, ${openFiles(headPid)} files`;
+    console.log(`  head ${when}: ${figures}, ${refusedFrames} frames refused`);
+  };
+  await memory('empty');
   const workers = await timed(`${workerCount} workers join`, () => joinWorkers(client, url, workerCount));
-  memory('with its workers');
+  await memory('with its workers');
   await timed(`${ended} instances end`, () => fill(client, ended));
-  memory('after them');
+  await memory('after them');
   await timed(`${waiting} instances wait`, () => queue(client, waiting));
   await timed(`${streams} idle streams`, () => idleStreams(client, streams, over.signal));
-  memory('with all of it');
+  await memory('with all of it');
 
   const load = steady(client, rate, over.signal);
   const samples: Sample[] = [];
@@ -104,6 +107,7 @@ try {
 } finally {
   over.abort();
   // The simulated workers go with this process: their instances need nobody to end them.
+
   herd.head?.child.kill('SIGKILL');
   rmSync(herd.dir, { recursive: true, force: true });
 }
