@@ -31,7 +31,15 @@ export default defineConfig({
       {
         extends: true,
         resolve: { alias: published('src') },
-        test: { name: 'unit', include: ['packages/*/src/**/*.test.ts', 'test/tidy/*.test.ts'], ...inThreads },
+        test: {
+          name: 'unit',
+          include: [
+            'packages/*/src/**/*.test.ts',
+            'test/tidy/*.test.ts',
+            'test/chaos/{checkers,faults}/*.test.ts',
+          ],
+          ...inThreads,
+        },
       },
       {
         extends: true,
@@ -52,10 +60,34 @@ export default defineConfig({
         extends: true,
         resolve: { alias: published('dist') },
         test: {
+          name: 'store',
+          include: ['test/store/**/*.test.ts'],
+          globalSetup: ['test/store/setup.ts'],
+          ...realPrograms,
+          sequence: { groupOrder: 3 },
+        },
+      },
+      {
+        extends: true,
+        resolve: { alias: published('dist') },
+        test: {
           name: 'examples',
           include: ['test/examples/**/*.test.ts'],
           ...realPrograms,
           sequence: { groupOrder: 2 },
+        },
+      },
+      {
+        // Inside the namespaces that scripts/chaos.mjs makes: `npm run chaos -- --scenarios`.
+        extends: true,
+        test: {
+          name: 'chaos',
+          include: ['test/chaos/scenarios/*.test.ts'],
+          pool: 'forks',
+          maxWorkers: 2,
+          testTimeout: 90_000,
+          hookTimeout: 60_000,
+          sequence: { groupOrder: 3 },
         },
       },
     ],

@@ -1,6 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { MemoryStore } from './memory-store.ts';
-import { sampleBatch, sampleRow, storeContract } from './store-contract.ts';
+import { sampleBatch, sampleRow } from './sample-rows.ts';
+import { storeContract } from './store-contract.ts';
 
 storeContract('memory', async () => {
   let store = new MemoryStore();

@@ -1,40 +1,13 @@
 /** What every Store must do: run on the one in memory and on each real one. */
-import type { Batch, CollectionName, Store, StoreChange, StoredRow } from '@drover/engine';
+import type { Store, StoredRow } from '@drover/engine';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { COLLECTION_NAMES, RandomBatches, sampleBatch, sampleChange, sampleRow } from './sample-rows.ts';
 
 /** One store under test. `reopen` closes it and opens the same data again; `destroy` removes all. */
 export interface StoreUnderTest {
   readonly store: Store;
   reopen(): Promise<Store>;
   destroy(): Promise<void>;
-}
-
-/** A row with usual values; `id` is made from the seq. */
-export function sampleRow(seq: number, fields: Partial<StoredRow> = {}): StoredRow {
-  const id = `00000000-0000-4000-8000-${String(seq).padStart(12, '0')}`;
-  const body = JSON.stringify({ seq, text: 'Grüße \n\u001e 🐑' });
-  return {
-    id,
-    seq,
-    project: 'default',
-    name: null,
-    status: 'PENDING',
-    owner: null,
-    rev: seq,
-    v: 1,
-    body,
-    ...fields,
-  };
-}
-
-/** A change that writes a row of `instances`. */
-export function sampleChange(row: StoredRow, collection: CollectionName = 'instances'): StoreChange {
-  return { op: 'put', collection, row };
-}
-
-/** A batch that writes these rows into `instances`. */
-export function sampleBatch(number: number, rows: readonly StoredRow[], epoch = 1): Batch {
-  return { number, epoch, changes: rows.map((row) => sampleChange(row)) };
 }
 
 const seqs = (rows: readonly StoredRow[]) => rows.map(({ seq }) => seq);
@@ -72,18 +45,7 @@ export function storeContract(name: string, make: () => Promise<StoreUnderTest>)
     });
 
     it('keeps every collection apart', async () => {
-      const names: CollectionName[] = [
-        'meta',
-        'instances',
-        'reservations',
-        'workers',
-        'joinTokens',
-        'identities',
-        'foreign',
-        'tombstones',
-        'idempotency',
-        'events',
-      ];
+      const names = COLLECTION_NAMES;
       const changes = names.map((collection, index) => sampleChange(sampleRow(index + 1), collection));
       await store.commit({ number: 1, epoch: 1, changes });
       for (const [index, collection] of names.entries())
@@ -221,6 +183,48 @@ export function storeContract(name: string, make: () => Promise<StoreUnderTest>)
       expect(seqs(await store.page({ collection: 'instances', afterSeq: 400, limit: 2_000 }))).toEqual(
         seqs(rows.slice(400, 2_400)),
       );
+    });
+
+    it.each([1, 2, 3])(
+      'D3: holds after a reopening what was acknowledged, row for row (seed %i)',
+      async (seed) => {
+        const model = new RandomBatches(seed);
+        for (let round = 0; round < 3; round++) {
+          const batches = Array.from({ length: 15 }, () => model.next());
+          await Promise.all(batches.map((batch) => store.commit(batch)));
+          store = await under.reopen();
+          expect(await store.last()).toEqual({ batch: batches.at(-1)?.number, epoch: 1 });
+          for (const name of COLLECTION_NAMES) {
+            expect(await store.load(name)).toEqual(model.rows(name));
+            expect(await store.maxSeq(name)).toBe(model.highest(name));
+          }
+        }
+      },
+    );
+
+    it('keeps large bodies, and text of every kind', async () => {
+      const texts = ['\u0000 \u001e \u2028 \\ " \'', '🐑'.repeat(1_000), 'x'.repeat(3_000_000), '{}[]$1?'];
+      const rows = texts.map((text, index) =>
+        sampleRow(index + 1, { name: `Größe ${index} ñ`, body: JSON.stringify({ text }) }),
+      );
+      await store.commit(sampleBatch(1, rows));
+      store = await under.reopen();
+      expect(
+        (await store.load('instances')).map(({ body }) => JSON.parse(body).text === texts.shift()),
+      ).toEqual(rows.map(() => true));
+    });
+
+    it('writes nothing of a batch that it refuses', async () => {
+      await store.commit(sampleBatch(1, [sampleRow(1)], 3));
+      const late = {
+        number: 2,
+        epoch: 2,
+        changes: [sampleChange(sampleRow(2)), sampleChange(sampleRow(3), 'events')],
+      };
+      await expect(store.commit(late)).rejects.toMatchObject({ name: 'StoreError', failure: 'fatal' });
+      store = await under.reopen();
+      expect(seqs(await store.load('instances'))).toEqual([1]);
+      expect(await store.load('events')).toEqual([]);
     });
 
     it('waits for the writes under way when it closes, and takes none afterwards', async () => {

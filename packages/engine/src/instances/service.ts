@@ -122,7 +122,10 @@ export class InstanceService {
       releaseReservation(tx, row.id);
       return moveInstance(tx, row, 'cancel', now, {
         cancel: { atMs: now, by: actor.name, graceMs: 0 },
-        reason: { code: 'CANCELLED', message: `cancelled by ${actor.name} before it was placed` },
+        reason: {
+          code: 'CANCELLED',
+          message: `cancelled by ${actor.name} before it was placed${row.attempt === 0 ? '' : ' again'}`,
+        },
       });
     }
     // Nobody is known who could stop it, should it run anywhere: whoever returns with it is told to.

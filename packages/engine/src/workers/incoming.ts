@@ -36,8 +36,8 @@ export async function storeInlineLogs(
   const puts = items.map(async (item) => {
     const row = state.tables.instances.get(item.instance);
     if (!item.inlineLog || !row || item.attempt > row.attempt) return;
-    if (item.attempt === row.attempt && (row.workerId !== workerId || row.log?.archived)) return;
-    if (item.attempt < row.attempt && !isRemnant(state, workerId, item)) return;
+    const isCurrent = item.attempt === row.attempt && row.workerId === workerId;
+    if (isCurrent ? row.log?.archived : !isRemnant(state, workerId, item)) return;
     try {
       await ports.blobs.put(logKey(item.instance, item.attempt), ports.random.fromBase64(item.inlineLog));
       archived.add(`${item.instance}/${item.attempt}`);
