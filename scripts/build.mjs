@@ -12,6 +12,7 @@ import {
 import { basename, dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { build } from 'esbuild';
+import { buildShim } from './build-shim.mjs';
 
 const root = join(dirname(fileURLToPath(import.meta.url)), '..');
 const dist = join(root, 'packages/drover/dist');
@@ -55,7 +56,8 @@ const result = await build({
   format: 'esm',
   platform: 'node',
   target: 'node20',
-  external: ['libsql'],
+  // pg asks for its native half and for Cloudflare's sockets only where they are wanted, which is never here.
+  external: ['libsql', 'pg-native', 'pg-cloudflare'],
   banner: { js: BANNER },
   define: {
     __DROVER_VERSION__: JSON.stringify(version),
@@ -80,6 +82,9 @@ function place(name, contents, mode = 0o644) {
 }
 for (const file of result.outputFiles.sort(byEntriesLast)) place(basename(file.path), file.contents);
 if (present(SHIM)) place('shim.sh', readFileSync(join(root, SHIM)), 0o755);
+const native = buildShim();
+if (native.path !== null) place('drover-shim', readFileSync(native.path), 0o755);
+else console.log(`build: no native shim: ${native.why}; workers use shim.sh`);
 for (const name of readdirSync(dist))
   if (!kept.has(name)) rmSync(join(dist, name), { recursive: true, force: true });
 writeFileSync(join(dist, '.built'), '');

@@ -29,7 +29,9 @@ afterEach(async () => {
 const attemptFolder = (instance: string): string => join(bench.dir, 'instances', `${instance}.1`);
 
 describe('after a kill -9 of the worker', () => {
-  test('what runs is found with its process and port, and its end is told', { timeout: 40_000 }, async () => {
+  test('P6: what runs is found with its process and port, and its end is told', {
+    timeout: 40_000,
+  }, async () => {
     const go = join(bench.dir, 'go');
     const order = orderFor(`echo a; until [ -e ${go} ]; do sleep 0.02; done; echo b; exit 9`);
     bench.cleanUp(order);
@@ -56,7 +58,7 @@ describe('after a kill -9 of the worker', () => {
     expect(bench.ends.get(order.instance)).toHaveLength(1);
   });
 
-  test('what ended meanwhile is found with its code', { timeout: 40_000 }, async () => {
+  test('P9: what ended meanwhile is found with its code', { timeout: 40_000 }, async () => {
     const go = join(bench.dir, 'go');
     const order = orderFor(`until [ -e ${go} ]; do sleep 0.02; done; exit 4`);
     bench.cleanUp(order);
@@ -90,7 +92,7 @@ test('a stop that was noted is found again, and the adopted attempt can be stopp
   await until('empty', () => second.isEmpty(order));
 });
 
-test('a process that took over the number of a shim is neither signalled nor waited for', async () => {
+test('P12: a process that took over the number of a shim is neither signalled nor waited for', async () => {
   const stranger = spawn('sleep', ['600'], { detached: true, stdio: 'ignore' });
   const order = orderFor(['true']);
   const first = await bench.open();
@@ -115,7 +117,7 @@ test('a process that took over the number of a shim is neither signalled nor wai
   await gone;
 });
 
-test('after a start of the machine nothing of before is waited for', async () => {
+test('P16: after a start of the machine nothing of before is waited for', async () => {
   const order = orderFor(['sleep', '600']);
   const first = await bench.open();
   const { pid } = await bench.launch(first, order);
@@ -140,7 +142,7 @@ test.each([
   ['truncated', (text: string) => text.slice(0, text.length / 2)],
   ['garbage', (_: string) => '\0\x01\u00ff{"order":'],
   ['changed', (text: string) => text.replace('"cpu":1', '"cpu":2')],
-])('a damaged record (%s) is set aside and stops nothing', async (_, damage) => {
+])('D4: a damaged record (%s) is set aside and stops nothing', async (_, damage) => {
   const first = await bench.open();
   const [good, bad] = [orderFor(['true']), orderFor(['true'])];
   await bench.run(first, good);
@@ -160,13 +162,14 @@ test.each([
   expect(await bench.end(bad)).toMatchObject({ code: 0 });
 });
 
-test('an attempt whose shim never began is found as preparing, and begins then', async () => {
+test('P8: an attempt whose shim never began is found as preparing, and begins then', async () => {
   const first = await bench.open();
   const order = orderFor('echo once');
   await bench.launch(first, order);
   await bench.end(order);
   await first.close();
-  for (const file of ['started', 'exit', 'log.0']) rmSync(join(attemptFolder(order.instance), file));
+  for (const file of ['started', 'exit', 'log.0'])
+    rmSync(join(attemptFolder(order.instance), file), { force: true });
   const second = await bench.open();
   const [found] = await second.scan();
   expect(found).toMatchObject({ state: 'preparing', pid: null, exit: null });
@@ -176,14 +179,14 @@ test('an attempt whose shim never began is found as preparing, and begins then',
   expect(await textOf(second, order)).toBe('once\n');
 });
 
-test('a folder without a record in which nothing began is removed', async () => {
+test('P8: a folder without a record in which nothing began is removed', async () => {
   const first = await bench.open();
   const order = orderFor(['true']);
   await bench.launch(first, order);
   await bench.end(order);
   await first.close();
   for (const file of ['record.json', 'started', 'exit', 'log.0'])
-    rmSync(join(attemptFolder(order.instance), file));
+    rmSync(join(attemptFolder(order.instance), file), { force: true });
   const second = await bench.open();
   expect(await second.scan()).toEqual([]);
   await until('removed', () => !existsSync(attemptFolder(order.instance)));

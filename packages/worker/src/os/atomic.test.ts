@@ -10,7 +10,7 @@ beforeEach(() => {
 });
 afterEach(() => rmSync(dir, { recursive: true, force: true }));
 
-test.each([false, true])('it replaces a file, for its owner alone (durable: %s)', (durable) => {
+test.each([false, true])('D3: it replaces a file, for its owner alone (durable: %s)', (durable) => {
   const path = join(dir, 'a');
   writeAtomic(path, 'one', durable);
   writeAtomic(path, 'two é', durable);
@@ -19,7 +19,7 @@ test.each([false, true])('it replaces a file, for its owner alone (durable: %s)'
   expect(readdirSync(dir)).toEqual(['a']);
 });
 
-test('a checked file comes back as it was, and any change is noticed', () => {
+test('D4: a checked file comes back as it was, and any change is noticed', () => {
   const path = join(dir, 'a');
   expect(readChecked(path)).toBeUndefined();
   writeChecked(path, { a: 'é\n"' });

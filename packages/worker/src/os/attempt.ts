@@ -1,7 +1,7 @@
 /** What the worker holds in memory of one attempt. */
 import type { ExitFact, StartOrder } from '@drover/core/wire';
 import type { AttemptKey } from '../agent/ports.ts';
-import { LogTrimmer } from './logs.ts';
+import { LogTrimmer } from './log-trimmer.ts';
 import { isAlive, markFor } from './process.ts';
 
 export type End = Omit<ExitFact, 'stopped'>;
@@ -16,12 +16,14 @@ export interface Attempt {
   port: number;
   /** Folder of its cgroup; null when it has none. */
   cgroup: string | null;
-  /** The shim; null until one has begun. Its start time is null when it is our child: see `isChild`. */
+  /** The shim; null until one has begun. Its start time is null when we started it: see `isChild`. */
   shim: { readonly pid: number; readonly startTicks: number | null; readonly startedAtMs: number } | null;
   /** Of this machine start: false for what is left of before a reboot, whose pids mean nothing now. */
   ofThisBoot: boolean;
-  /** The shim is our child and its end has not been told: its pid cannot be anybody else's. */
+  /** Whoever started the shim, this process or its spawner, has not told that it is gone, and will. */
   isChild: boolean;
+  /** Its shim keeps the log under the cap: nobody else need. */
+  rotates: boolean;
   /** Its record was lost: it is never begun, whatever its folder lacks. */
   isRebuilt: boolean;
   /** A signal was sent to it. */
@@ -55,6 +57,7 @@ export function newAttempt(order: StartOrder, folder: string, port: number): Att
     shim: null,
     ofThisBoot: true,
     isChild: false,
+    rotates: false,
     isRebuilt: false,
     wasSignalled: false,
     strays: 'unknown',

@@ -6,18 +6,22 @@ import type { Clock, Logger, Machine } from '../agent/ports.ts';
 import { readIfThere } from './atomic.ts';
 import { setUpCgroups } from './cgroups.ts';
 import { inheritedEnvironment } from './environment.ts';
-import { canTrim } from './logs.ts';
+import { canTrim } from './log-trimmer.ts';
 import { OsMachine } from './machine.ts';
 import { ownCgroupsOrNull } from './mounts.ts';
 import { PortPool } from './ports.ts';
+import { chooseShim, type ShimWish, wishFrom } from './shim-choice.ts';
+import { Shims } from './shims.ts';
 import { PortsReader } from './sockets.ts';
 
 export interface MachineOptions {
   /** Of this worker alone: hold it with `acquireLock`. */
   readonly stateDir: string;
   readonly workerId: string;
-  /** Absolute path of shim.sh. */
+  /** Absolute path of shim.sh; the native shim is looked for from there. */
   readonly shimPath: string;
+  /** Default: what the variable DROVER_SHIM says, else `auto`. */
+  readonly shim?: ShimWish;
   /** Instances inherit only an allow-list of the worker's environment. */
   readonly cleanEnv?: boolean;
   /** False leaves cgroups alone, where somebody else rules them: then no memory limit holds. Default true. */
@@ -34,24 +38,31 @@ export type OsWorkerMachine = Machine & {
 
 const realClock = { wallMs: () => Date.now(), monoMs: () => performance.now() };
 
-/** A machine on a state folder, which is made when missing. Call `scan` before anything else. */
+/**
+ * A machine on a state folder, which is made when missing. Call `scan` before anything else.
+ * @throws {RangeError} when the shim that is wished for cannot be had
+ */
 export async function createMachine(options: MachineOptions): Promise<OsWorkerMachine> {
   const { stateDir, workerId, shimPath, logger } = options;
   mkdirSync(join(stateDir, 'instances'), { recursive: true, mode: 0o700 });
   const clock = options.clock ?? realClock;
   const cgroups = setUpCgroups(workerId, options.useCgroups === false ? null : ownCgroupsOrNull());
   const trimsLogs = canTrim(stateDir);
+  const shim = chooseShim(shimPath, options.shim ?? wishFrom(process.env.DROVER_SHIM));
   const bash = findProgram('bash');
   const oom = oomScore();
   const notes = [
+    ...shim.notes,
     ...cgroups.notes,
-    ...(trimsLogs ? [] : ['log caps do not free disk space: fallocate cannot punch holes here']),
+    ...(trimsLogs || shim.kind === 'native'
+      ? []
+      : ['log caps do not free disk space: fallocate cannot punch holes here']),
     ...(bash === null ? ['no bash: command strings run in sh'] : []),
   ];
   for (const note of notes) logger.warn({}, note);
   const machine = new OsMachine({
     stateDir,
-    shimPath,
+    shims: new Shims(shim, logger),
     shell: bash ?? '/bin/sh',
     inherited: inheritedEnvironment(process.env, options.cleanEnv ?? false),
     cgroups,
@@ -63,10 +74,10 @@ export async function createMachine(options: MachineOptions): Promise<OsWorkerMa
     logger,
   });
   const supervision: Supervision = {
-    shim: 'sh',
+    shim: shim.kind,
     cgroup: cgroups.kind,
     memoryEnforced: cgroups.limitsMemory,
-    notes: ['a death by signal n is reported as exit code 128+n', ...notes],
+    notes,
   };
   return Object.assign(machine, { supervision });
 }

@@ -4,7 +4,11 @@ import type { AttemptKey, Logger } from '../agent/ports.ts';
 import type { Attempt, End } from './attempt.ts';
 import { EXIT_FILE } from './folder.ts';
 import { observeEnd, recallShim } from './found.ts';
+import { readStat } from './process.ts';
 import { SHIM_REFUSED } from './start.ts';
+
+/** How long an orphan may take to write its name. */
+const NAMING_MS = 10_000;
 
 type Listener = (key: AttemptKey, end: End) => void;
 
@@ -52,6 +56,32 @@ export class Ends {
     attempt.unwatch = null;
   }
 
+  /** The command has ended, and its shim stays for descendants that live on. */
+  exitWritten(attempt: Attempt): void {
+    this.take(attempt);
+  }
+
+  /** Nobody tells of its shim any more, which was started by a process that has ended. */
+  orphaned(attempt: Attempt): void {
+    this.identify(attempt)
+      .then(() => {
+        attempt.isChild = false;
+        this.follow(attempt);
+      })
+      .catch((error: unknown) => this.failed(attempt, error));
+  }
+
+  /** It may have been forked a moment ago, and not have written its name yet. */
+  private async identify(attempt: Attempt): Promise<void> {
+    const pid = attempt.shim?.pid ?? 0;
+    const deadline = performance.now() + NAMING_MS;
+    while ((await recallShim(attempt)) !== 'shim' && performance.now() < deadline) {
+      const stat = readStat(pid);
+      if (stat === null || stat.state === 'Z') break;
+      await new Promise((resolve) => setTimeout(resolve, 5));
+    }
+  }
+
   /** For a shim that is a child of ours. */
   childEnded(attempt: Attempt, status: number | null): void {
     attempt.isChild = false;
@@ -66,9 +96,14 @@ export class Ends {
       .catch((error: unknown) => this.failed(attempt, error));
   }
 
-  /** Tells the end if there is one. Never throws: it is called by timers and watchers. */
+  /** Tells the end if there is one. Of a child that is told by whoever started it, and not looked for. */
   look(attempt: Attempt): void {
-    if (this.closed || attempt.end !== null || attempt.isChild) return;
+    if (!attempt.isChild) this.take(attempt);
+  }
+
+  /** Never throws: it is called by timers and watchers. */
+  private take(attempt: Attempt): void {
+    if (this.closed || attempt.end !== null) return;
     try {
       const end = observeEnd(attempt, this.wallMs());
       if (end === null) return;

@@ -1,6 +1,7 @@
 /** The folder of one attempt: what each file in it means, and how it is read. */
 import { lstatSync, mkdirSync, readdirSync, renameSync, rmSync, unlinkSync, writeFileSync } from 'node:fs';
 import { rm, rmdir, unlink } from 'node:fs/promises';
+import { constants } from 'node:os';
 import { join } from 'node:path';
 import { isUuid } from '@drover/core';
 import type { StartOrder } from '@drover/core/wire';
@@ -19,7 +20,9 @@ export interface AttemptRecord {
 
 export const folderOf = (stateDir: string, instance: string, attempt: number): string =>
   join(stateDir, 'instances', markFor(instance, attempt));
-/** Named by the offset of its first byte. */
+/** A segment of the log, named by the offset of its first byte. */
+export const SEGMENT = /^log\.(0|[1-9]\d{0,14})$/;
+/** The first segment; with shim.sh the only one. */
 export const LOG_FILE = 'log.0';
 export const EXIT_FILE = 'exit';
 const RECORD_FILE = 'record.json';
@@ -111,12 +114,28 @@ export function readStarted(
   return { by: 'shim', pid: stat.pid, startTicks: stat.startTicks, atMs: lstatSync(path).mtimeMs };
 }
 
-/** The exit code and its wall time; null until the shim has written all of it. */
-export function readExit(folder: string): { code: number; atMs: number } | null {
+/** What the shim wrote of the end, with its wall time; null until it has written all of it. */
+export function readExit(folder: string): { code: number; signal: string | null; atMs: number } | null {
   const path = join(folder, EXIT_FILE);
-  const code = /^exit (\d{1,9}) end\n$/.exec(textIn(path) ?? '')?.[1];
-  return code === undefined ? null : { code: Number(code), atMs: lstatSync(path).mtimeMs };
+  const [, how, text] = /^(exit|signal) (\d{1,9}) end\n$/.exec(textIn(path) ?? '') ?? [];
+  if (text === undefined) return null;
+  const number = Number(text);
+  const atMs = lstatSync(path).mtimeMs;
+  return how === 'exit'
+    ? { code: number, signal: null, atMs }
+    : { code: 128 + number, signal: signalName(number), atMs };
 }
+
+const NAMES = new Map(Object.entries(constants.signals).map(([name, number]) => [number, name]));
+/** Other names of the same signals. */
+for (const [number, name] of [
+  [constants.signals.SIGABRT, 'SIGABRT'],
+  [constants.signals.SIGIO, 'SIGIO'],
+] as const)
+  NAMES.set(number, name);
+
+/** Those without a name (real time) by their number. */
+const signalName = (number: number): string => NAMES.get(number) ?? `SIG${number}`;
 
 /** Every attempt that has a folder. */
 export function listFolders(stateDir: string): { instance: string; attempt: number; folder: string }[] {
@@ -128,18 +147,33 @@ export function listFolders(stateDir: string): { instance: string; attempt: numb
   });
 }
 
+const namesIn = (folder: string): string[] => {
+  try {
+    return readdirSync(folder);
+  } catch (error) {
+    if (hasCode(error, 'ENOENT', 'ENOTDIR')) return [];
+    throw error;
+  }
+};
+
+/** The segments of the log, the oldest first. */
+export const segmentsIn = (folder: string): { first: number; path: string }[] =>
+  namesIn(folder)
+    .flatMap((name) => {
+      const first = SEGMENT.exec(name)?.[1];
+      return first === undefined ? [] : [{ first: Number(first), path: join(folder, name) }];
+    })
+    .sort((a, b) => a.first - b.first);
+
+const isTrace = (name: string): boolean => name === EXIT_FILE || SEGMENT.test(name);
+
 /** True when a shim was here, though it may have left no name. */
 export const hasTraces = (folder: string): boolean =>
-  ['started', EXIT_FILE, LOG_FILE].some(
-    (name) => lstatSync(join(folder, name), { throwIfNoEntry: false }) !== undefined,
-  );
+  namesIn(folder).some((name) => name === 'started' || isTrace(name));
 
 /** True when it was withdrawn before any shim came, and its removal was cut short. */
 export const isWithdrawn = (folder: string): boolean =>
-  textIn(join(folder, 'started')) === WITHDRAWN &&
-  [EXIT_FILE, LOG_FILE].every(
-    (name) => lstatSync(join(folder, name), { throwIfNoEntry: false }) === undefined,
-  );
+  textIn(join(folder, 'started')) === WITHDRAWN && !namesIn(folder).some(isTrace);
 
 /** True when the name is one that only this worker gives. */
 export const isAttempt = (instance: string, attempt: number): boolean => isUuid(instance) && attempt > 0;
@@ -170,7 +204,8 @@ export function listDoomed(stateDir: string): string[] {
 export async function removeAttemptFolder(folder: string): Promise<void> {
   try {
     unlinkSync(join(folder, RECORD_FILE));
-    for (const file of ['started', EXIT_FILE, LOG_FILE]) await unlink(join(folder, file));
+    for (const file of ['started', EXIT_FILE]) await unlink(join(folder, file));
+    for (const { path } of segmentsIn(folder)) await unlink(path);
     await rmdir(workFolder(folder));
     await rmdir(folder);
   } catch {

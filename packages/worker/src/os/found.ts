@@ -9,6 +9,7 @@ import { type Attempt, type End, isShimAlive, newAttempt } from './attempt.ts';
 import { type CgroupSetup, cgroupNamed, outOfMemory } from './cgroups.ts';
 import { type AttemptRecord, hasTraces, logFile, readExit, readRecord, readStarted } from './folder.ts';
 import { bootId, commandLineOf, markFor, type ProcessStat, scanProcesses, variableOf } from './process.ts';
+import { NATIVE_SHIM } from './shim-choice.ts';
 
 /** How long a shim may be between making `started` and writing its name into it. */
 const NAMING_MS = 1000;
@@ -16,6 +17,8 @@ const NAMING_MS = 1000;
 /** USER_HZ, which is 100 wherever Node runs. */
 const TICK_MS = 10;
 const BLOCK = 4096;
+/** Words before the folder in the command line of a native shim. */
+const MOST_OPTIONS = 2;
 /** What an instance has that does not say otherwise. */
 const DEFAULT_GRACE_MS = 30_000;
 const DEFAULT_LOG_CAP = 256 * 1024 * 1024;
@@ -92,13 +95,17 @@ export function takeShim(attempt: Attempt): boolean {
   return true;
 }
 
-/** Known by its mark and its command line `sh .../shim.sh .../<instance>.<attempt>`: the oldest that leads a session. */
+/**
+ * Known by its mark and its command line, `sh .../shim.sh .../<instance>.<attempt>` or `drover-shim` with such a folder:
+ * the oldest that leads a session.
+ */
 function findShim(id: string): ProcessStat | null {
   const [shim] = scanProcesses()
     .filter((process) => process.mark === id && process.session === process.pid)
     .filter(({ pid }) => {
-      const [, script, folder] = (commandLineOf(pid) ?? '').split('\0');
-      return basename(script ?? '') === 'shim.sh' && basename(folder ?? '') === id;
+      const [first, ...words] = (commandLineOf(pid) ?? '').split('\0').map((word) => basename(word));
+      if (first === NATIVE_SHIM) return words.slice(0, MOST_OPTIONS + 1).includes(id);
+      return words[0] === 'shim.sh' && words[1] === id;
     })
     .sort((a, b) => a.startTicks - b.startTicks);
   return shim ?? null;
@@ -162,8 +169,7 @@ export function observeEnd(attempt: Attempt, nowMs: number): End | null {
   // After looking whether the shim lives: what it wrote last is then seen.
   const exit = readExit(attempt.folder);
   if (exit === null && alive) return null;
-  const end =
-    exit === null ? lost(attempt, nowMs) : { code: exit.code, signal: null, reason: null, atMs: exit.atMs };
+  const end: End = exit === null ? lost(attempt, nowMs) : { ...exit, reason: null };
   const reason = memoryReason(attempt, end);
   if (reason !== null) end.reason = reason;
   try {

@@ -13,7 +13,7 @@ import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import type { AttemptKey } from '../agent/ports.ts';
 import { readStat } from './process.ts';
-import { Bench, orderFor, textOf, until } from './testing.ts';
+import { Bench, orderFor, textOf, until, VARIANTS } from './testing.ts';
 
 const isGone = (pid: number): boolean => ['Z', 'X', undefined].includes(readStat(pid)?.state);
 let bench: Bench;
@@ -25,9 +25,9 @@ afterEach(() => bench.dispose());
 const folderOf = (key: AttemptKey): string => join(bench.dir, 'instances', `${key.instance}.1`);
 const inFolder = (key: AttemptKey, name: string): string => join(folderOf(key), name);
 
-describe.each([true, false])('cgroups used: %s', (useCgroups) => {
-  test('with its record damaged, what runs is found, its end told, and it can be stopped', async () => {
-    const first = await bench.open({ useCgroups });
+describe.each(VARIANTS)('shim $shim, cgroups used: $useCgroups', (variant) => {
+  test('D4: with its record damaged, what runs is found, its end told, and it can be stopped', async () => {
+    const first = await bench.open(variant);
     const order = orderFor(`trap 'echo bye; exit 5' TERM; echo on; while :; do sleep 0.01; done`, {
       name: 'web',
     });
@@ -35,7 +35,7 @@ describe.each([true, false])('cgroups used: %s', (useCgroups) => {
     await until('on', async () => (await textOf(first, order)) === 'on\n');
     await first.close();
     writeFileSync(inFolder(order, 'record.json'), 'x');
-    const second = await bench.open({ useCgroups });
+    const second = await bench.open(variant);
     expect(await second.scan()).toMatchObject([
       { instance: order.instance, state: 'running', pid, port, order: { name: 'web', graceMs: 30_000 } },
     ]);
@@ -49,21 +49,21 @@ describe.each([true, false])('cgroups used: %s', (useCgroups) => {
     expect(existsSync(folderOf(order))).toBe(false);
   });
 
-  test('with its record removed, what ended is found with its code and log', async () => {
-    const first = await bench.open({ useCgroups });
+  test('D4: with its record removed, what ended is found with its code and log', async () => {
+    const first = await bench.open(variant);
     const order = orderFor('echo out; exit 6');
     await bench.run(first, order);
     await first.close();
     rmSync(inFolder(order, 'record.json'));
-    const second = await bench.open({ useCgroups });
+    const second = await bench.open(variant);
     expect(await second.scan()).toMatchObject([{ state: 'ended', exit: { code: 6 } }]);
     expect(await textOf(second, order)).toBe('out\n');
   });
 
   test.each(['empty', 'garbled', 'a pipe', 'removed'])(
-    'with `started` %s, nothing is empty that lives, and it is ended with its code',
+    'D4: with `started` %s, nothing is empty that lives, and it is ended with its code',
     async (damage) => {
-      const first = await bench.open({ useCgroups });
+      const first = await bench.open(variant);
       const order = orderFor('echo $$; exec sleep 600');
       const { pid } = await bench.launch(first, order);
       const member = await until('pid', async () => Number((await textOf(first, order)).trim()) || null);
@@ -73,7 +73,7 @@ describe.each([true, false])('cgroups used: %s', (useCgroups) => {
       else if (damage === 'garbled') writeFileSync(started, 'garbage');
       else rmSync(started);
       if (damage === 'a pipe') execFileSync('mkfifo', [started]);
-      const second = await bench.open({ useCgroups });
+      const second = await bench.open(variant);
       expect(await second.scan()).toMatchObject([{ state: 'running', pid }]);
       expect(await second.isEmpty(order)).toBe(false);
       await second.signal(order, 'SIGKILL');
@@ -83,8 +83,8 @@ describe.each([true, false])('cgroups used: %s', (useCgroups) => {
     },
   );
 
-  test('with `started` garbled and no shim, its members are found and killed', async () => {
-    const first = await bench.open({ useCgroups });
+  test('P11: with `started` garbled and no shim, its members are found and killed', async () => {
+    const first = await bench.open(variant);
     const order = orderFor('setsid sleep 600 & echo $!; exec sleep 600');
     const { pid } = await bench.launch(first, order);
     const member = await until('pid', async () => Number((await textOf(first, order)).trim()) || null);
@@ -92,7 +92,7 @@ describe.each([true, false])('cgroups used: %s', (useCgroups) => {
     process.kill(pid, 'SIGKILL');
     await until('the shim is gone', () => isGone(pid));
     writeFileSync(inFolder(order, 'started'), 'garbage');
-    const second = await bench.open({ useCgroups });
+    const second = await bench.open(variant);
     expect(await second.scan()).toMatchObject([{ state: 'ended', exit: { code: null } }]);
     expect(await second.isEmpty(order)).toBe(false);
     await second.signal(order, 'SIGKILL');
@@ -101,7 +101,7 @@ describe.each([true, false])('cgroups used: %s', (useCgroups) => {
   });
 
   test.each(['kill -STOP 0', 'kill -STOP $PPID'])('what stops its shim (%s) can be stopped', async (how) => {
-    const machine = await bench.open({ useCgroups });
+    const machine = await bench.open(variant);
     const order = orderFor(`${how}; sleep 600`);
     const { pid } = await bench.launch(machine, order);
     await until('the shim is stopped', () => readStat(pid)?.state === 'T');
@@ -110,7 +110,7 @@ describe.each([true, false])('cgroups used: %s', (useCgroups) => {
   });
 
   test('a stopped member gets to act on SIGTERM, and a stopped shim tells of a SIGKILL', async () => {
-    const machine = await bench.open({ useCgroups });
+    const machine = await bench.open(variant);
     const stopped = orderFor(`trap 'exit 4' TERM; echo $$; kill -STOP $$; while :; do sleep 0.01; done`);
     await bench.launch(machine, stopped);
     const member = await until('pid', async () => Number((await textOf(machine, stopped)).trim()) || null);

@@ -9,11 +9,12 @@ import { folderOf, makeAttemptFolder, removeAttemptFolder, writeRecord } from '.
 import { recall, recallShim, recordOrAside } from './found.ts';
 import type { PortPool } from './ports.ts';
 import { bootId } from './process.ts';
-import { checkPlaces, spawnShim, workingDirectory } from './start.ts';
+import type { Shims } from './shims.ts';
+import { checkPlaces, workingDirectory } from './start.ts';
 
 export interface LauncherParts {
   readonly stateDir: string;
-  readonly shimPath: string;
+  readonly shims: Shims;
   /** Absolute path of bash, or of sh where there is none. */
   readonly shell: string;
   readonly inherited: Record<string, string>;
@@ -63,7 +64,7 @@ export class Launcher {
   }
 
   private async start(attempt: Attempt, isNew: boolean): Promise<void> {
-    const { cgroups, oomScore, shell, shimPath, inherited, clock } = this.parts;
+    const { cgroups, oomScore, shell, shims, inherited, clock } = this.parts;
     const { order, folder, port } = attempt;
     attempt.ofThisBoot = true;
     attempt.cgroup = makeCgroup(cgroups, attempt.id, order.memoryMiB);
@@ -71,18 +72,28 @@ export class Launcher {
     const cwd = workingDirectory(order, folder);
     const env = instanceEnvironment(inherited, order, port, cwd);
     const entry = attempt.cgroup === null ? '' : entryOf(cgroups, attempt.cgroup);
-    const words = [shimPath, folder, entry, oomScore === null ? '' : String(oomScore)];
-    const child = await spawnShim([...words, ...argumentsOf(order, port, shell)], env, cwd);
+    const options = [entry, oomScore === null ? '' : String(oomScore), String(order.logCapBytes)];
+    let pid = 0;
     let gone = false;
-    child.once('exit', (status) => {
-      gone = true;
-      if (attempt.shim?.pid === child.pid) this.ends.childEnded(attempt, status);
+    const isIts = (): boolean => attempt.shim?.pid === pid && attempt.isChild;
+    const started = await shims.start([folder, ...options, ...argumentsOf(order, port, shell)], env, cwd, {
+      // Of one that is not ours yet, its owner is asked for below, and followed.
+      exited: () => void setImmediate(() => isIts() && this.ends.exitWritten(attempt)),
+      gone: (status) => {
+        gone = true;
+        if (isIts()) this.ends.childEnded(attempt, status);
+      },
+      orphaned: () => void setImmediate(() => isIts() && this.ends.orphaned(attempt)),
     });
+    pid = started.pid;
     // Nobody but our shim can own a folder that we made. Else another may, from before a restart: its name decides.
-    if (!isNew) await this.ownerNamed(attempt, () => gone);
-    if (!isNew && attempt.shim?.pid !== child.pid) return this.ends.follow(attempt);
-    attempt.shim = { pid: child.pid, startTicks: null, startedAtMs: clock.wallMs() };
+    if (!isNew || started.mayBeSecond) {
+      await this.ownerNamed(attempt, () => gone);
+      if (started.mayBeSecond || attempt.shim?.pid !== pid) return this.ends.follow(attempt);
+    }
+    attempt.shim = { pid, startTicks: null, startedAtMs: clock.wallMs() };
     attempt.isChild = !gone;
+    attempt.rotates = shims.rotates;
     if (gone) setImmediate(() => this.ends.look(attempt));
   }
 

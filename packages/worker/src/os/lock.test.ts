@@ -11,7 +11,7 @@ beforeEach(() => {
 });
 afterEach(() => rmSync(dir, { recursive: true, force: true }));
 
-test('it is refused while it is held, and free after its release', () => {
+test('P19: it is refused while it is held, and free after its release', () => {
   const lock = acquireLock(dir);
   expect(() => acquireLock(dir)).toThrow(LockHeld);
   expect(() => acquireLock(dir)).toThrow(`in use by process ${process.pid}`);
@@ -24,7 +24,7 @@ test('it is refused while it is held, and free after its release', () => {
   expect(readdirSync(dir)).toHaveLength(1);
 });
 
-test('it is taken over after a kill -9, by one of many', { timeout: 60_000 }, async () => {
+test('P19: it is taken over after a kill -9, by one of many', { timeout: 60_000 }, async () => {
   const { child } = await spawnWorker('lock', dir);
   expect(() => acquireLock(dir)).toThrow(`in use by process ${child.pid}`);
   await kill9(child);

@@ -1,24 +1,12 @@
 /**
- * The log of an attempt: the raw bytes of its command in one file that only grows. Over the cap the oldest bytes are
- * punched out of the file, so offsets never shift. What is available follows from size and cap alone, so nothing needs
- * to be remembered: the hole always ends at or before it.
+ * The log of an attempt: the raw bytes of its command, in segments named by the offset of their first byte. The native
+ * shim writes them and removes the oldest; shim.sh writes one, into the front of which the worker punches holes. Which of
+ * the two it was is not asked: what lies in the folder says what can be read, and offsets never shift.
  */
-import { spawn, spawnSync } from 'node:child_process';
-import {
-  closeSync,
-  fstatSync,
-  lstatSync,
-  openSync,
-  readSync,
-  rmSync,
-  type Stats,
-  watch,
-  writeFileSync,
-} from 'node:fs';
+import { closeSync, fstatSync, lstatSync, openSync, readSync, watch } from 'node:fs';
 import { open } from 'node:fs/promises';
-import { join } from 'node:path';
 import { GUARDED, hasCode } from './atomic.ts';
-import { LOG_FILE, logFile } from './folder.ts';
+import { SEGMENT, segmentsIn } from './folder.ts';
 
 export interface LogExtent {
   /** The first byte that can be read. */
@@ -27,49 +15,83 @@ export interface LogExtent {
   readonly size: number;
 }
 
-/** Of util-linux: Node has no call for it. */
-const PUNCH = 'fallocate';
-const BLOCK = 4096;
-const MIB = 1024 * 1024;
 /** Up to here a read is done at once: it costs less than a trip to the thread pool. */
 const SMALL_READ = 64 * 1024;
 const WATCH_GAP_MS = 20;
 
+/** No more than the cap, whatever of it is still on the disk. */
 export function logExtent(folder: string, capBytes: number): LogExtent {
-  const size = statOf(folder)?.size ?? 0;
-  return { available: Math.max(0, size - capBytes), size };
+  const segments = segmentsIn(folder);
+  const last = segments.at(-1);
+  if (last === undefined) return { available: 0, size: 0 };
+  const size = last.first + sizeOf(last.path);
+  return { available: Math.max(0, segments[0]?.first ?? 0, size - capBytes), size };
 }
 
-/** Null when there is no log, or something else in its place. */
-function statOf(folder: string): Stats | null {
+/** Zero when it is gone, or something else lies in its place. */
+function sizeOf(path: string): number {
   try {
-    const stat = lstatSync(logFile(folder), { throwIfNoEntry: false });
-    return stat?.isFile() === true ? stat : null;
+    const stat = lstatSync(path, { throwIfNoEntry: false });
+    return stat?.isFile() === true ? stat.size : 0;
   } catch {
-    return null;
+    return 0;
   }
 }
 
 /** True when something lies in its place that is no log: it reads as empty. */
 export const isOddLog = (folder: string): boolean =>
-  lstatSync(logFile(folder), { throwIfNoEntry: false })?.isFile() === false;
+  segmentsIn(folder).some(({ path }) => lstatSync(path, { throwIfNoEntry: false })?.isFile() === false);
 
-/** At most `limit` bytes from `offset`; fewer at the end of the file. */
+/**
+ * At most `limit` bytes from `offset`; fewer at the end of the log.
+ * @throws {RangeError} when the segment of `offset` was removed
+ */
 export async function readLog(folder: string, offset: number, limit: number): Promise<Uint8Array> {
+  const parts: Uint8Array[] = [];
+  let at = offset;
+  const end = offset + limit;
+  // A segment that is removed meanwhile, or one that comes, is met by listing anew.
+  for (;;) {
+    const segments = segmentsIn(folder);
+    const oldest = segments[0]?.first ?? 0;
+    if (at < oldest && parts.length === 0) throw new RangeError(`the log begins at ${oldest}; ${at} is gone`);
+    const index = segments.findLastIndex(({ first }) => first <= at);
+    const segment = segments[index];
+    if (segment === undefined) break;
+    const until = Math.min(end, segments[index + 1]?.first ?? end);
+    const read = await readFrom(segment.path, at - segment.first, until - at);
+    if (read === null && !segmentsIn(folder).some(({ first }) => first === segment.first)) continue;
+    const bytes = read ?? new Uint8Array(0);
+    const isWhole = index + 1 < segments.length;
+    // What its command cut out of a segment that is complete reads as zeros, so that all else keeps its offset.
+    const part = isWhole && bytes.length < until - at ? padded(bytes, until - at) : bytes;
+    parts.push(part);
+    at += part.length;
+    if (!isWhole || at >= end) break;
+  }
+  return parts.length === 1 && parts[0] !== undefined ? parts[0] : Buffer.concat(parts);
+}
+
+function padded(bytes: Uint8Array, length: number): Uint8Array {
+  const whole = new Uint8Array(length);
+  whole.set(bytes);
+  return whole;
+}
+
+/** Null when it is not there, or no log. */
+async function readFrom(path: string, offset: number, limit: number): Promise<Uint8Array | null> {
   try {
-    return limit <= SMALL_READ
-      ? readSmall(logFile(folder), offset, limit)
-      : await readLarge(logFile(folder), offset, limit);
+    return limit <= SMALL_READ ? readSmall(path, offset, limit) : await readLarge(path, offset, limit);
   } catch (error) {
-    if (hasCode(error, 'ENOENT', 'ENOTDIR', 'ELOOP', 'EACCES', 'ENXIO')) return new Uint8Array(0);
+    if (hasCode(error, 'ENOENT', 'ENOTDIR', 'ELOOP', 'EACCES', 'ENXIO')) return null;
     throw error;
   }
 }
 
-function readSmall(path: string, offset: number, limit: number): Uint8Array {
+function readSmall(path: string, offset: number, limit: number): Uint8Array | null {
   const fd = openSync(path, GUARDED);
   try {
-    if (!fstatSync(fd).isFile()) return new Uint8Array(0);
+    if (!fstatSync(fd).isFile()) return null;
     const bytes = new Uint8Array(limit);
     return bytes.subarray(0, readSync(fd, bytes, 0, limit, offset));
   } finally {
@@ -77,11 +99,12 @@ function readSmall(path: string, offset: number, limit: number): Uint8Array {
   }
 }
 
-async function readLarge(path: string, offset: number, limit: number): Promise<Uint8Array> {
+async function readLarge(path: string, offset: number, limit: number): Promise<Uint8Array | null> {
   const handle = await open(path, GUARDED);
   try {
     const stat = await handle.stat();
-    const bytes = new Uint8Array(stat.isFile() ? Math.max(0, Math.min(limit, stat.size - offset)) : 0);
+    if (!stat.isFile()) return null;
+    const bytes = new Uint8Array(Math.max(0, Math.min(limit, stat.size - offset)));
     let filled = 0;
     while (filled < bytes.length) {
       const { bytesRead } = await handle.read(bytes, filled, bytes.length - filled, offset + filled);
@@ -106,7 +129,7 @@ export function watchLog(folder: string, listener: () => void): { close(): void 
   let stop: () => void;
   try {
     const watcher = watch(folder, (_, name) => {
-      if (name === null || name === LOG_FILE) ring();
+      if (name === null || SEGMENT.test(name)) ring();
     });
     watcher.on('error', () => watcher.close());
     stop = () => watcher.close();
@@ -121,81 +144,4 @@ export function watchLog(folder: string, listener: () => void): { close(): void 
       timer = null;
     },
   };
-}
-
-/** True when holes can be punched into files of this folder: `fallocate` is there and the file system can. */
-export function canTrim(stateDir: string): boolean {
-  const path = join(stateDir, `trial.${process.pid}`);
-  try {
-    writeFileSync(path, Buffer.alloc(2 * BLOCK));
-    return spawnSync(PUNCH, punch(path, BLOCK), { stdio: 'ignore' }).status === 0;
-  } finally {
-    rmSync(path, { force: true });
-  }
-}
-
-const punch = (path: string, length: number): string[] => [
-  '--punch-hole',
-  '--keep-size',
-  '--offset',
-  '0',
-  '--length',
-  String(length),
-  path,
-];
-
-/** Bytes over the cap that are let be, so that trimming is rare. */
-export const slackOf = (capBytes: number): number => Math.max(MIB, Math.floor(capBytes / 8));
-
-/** Keeps one log under its cap: call `check` now and then. */
-export class LogTrimmer {
-  private readonly folder: string;
-  private readonly capBytes: number;
-  private lastSize = 0;
-  private holeEnd: number;
-  private running: Promise<void> | null = null;
-
-  constructor(folder: string, capBytes: number) {
-    this.folder = folder;
-    this.capBytes = capBytes;
-    this.holeEnd = logExtent(folder, capBytes).available;
-  }
-
-  /** Bytes before this offset may be gone. */
-  get trimmedTo(): number {
-    return this.holeEnd;
-  }
-
-  /** Trims if needed, in the background. Returns how many bytes came since the last call. */
-  check(): number {
-    const { available, size } = logExtent(this.folder, this.capBytes);
-    const grown = size - this.lastSize;
-    this.lastSize = size;
-    if (available > 0 && this.running === null) {
-      const kept = (statOf(this.folder)?.blocks ?? 0) * 512;
-      if (kept > this.capBytes + slackOf(this.capBytes)) this.trim(available);
-    }
-    return grown;
-  }
-
-  /** Resolves when no trimming is under way. */
-  async settled(): Promise<void> {
-    await this.running;
-  }
-
-  private trim(available: number): void {
-    const length = available - (available % BLOCK);
-    if (length === 0) return;
-    this.holeEnd = Math.max(this.holeEnd, length);
-    this.running = new Promise((resolve) => {
-      const done = () => {
-        this.running = null;
-        resolve();
-      };
-      const child = spawn(PUNCH, punch(logFile(this.folder), length), { stdio: 'ignore' });
-      child.once('error', done);
-      child.once('exit', done);
-      child.unref();
-    });
-  }
 }

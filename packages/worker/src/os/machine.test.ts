@@ -5,27 +5,30 @@ import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { LaunchError } from '../agent/ports.ts';
 import type { OsWorkerMachine } from './create.ts';
-import { Bench, orderFor, textOf, until } from './testing.ts';
+import { Bench, orderFor, textOf, until, VARIANTS } from './testing.ts';
 
-describe.each([true, false])('a machine, cgroups used: %s', (useCgroups) => {
+describe.each(VARIANTS)('a machine, shim $shim, cgroups used: $useCgroups', (variant) => {
   let bench: Bench;
   let machine: OsWorkerMachine;
   beforeEach(async () => {
     bench = new Bench();
-    machine = await bench.open({ useCgroups });
+    machine = await bench.open(variant);
   });
   afterEach(() => bench.dispose());
 
-  test('tells exit codes, and signals as 128+n', async () => {
-    for (const [command, code] of [
-      ['exit 0', 0],
-      ['exit 7', 7],
-      ['kill -TERM $$', 143],
-      ['kill -KILL $$', 137],
-      ['kill -INT $$', 130],
+  test('tells exit codes, and signals as 128+n, with their names where the shim tells them', async () => {
+    for (const [command, code, name] of [
+      ['exit 0', 0, null],
+      ['exit 7', 7, null],
+      ['exit 137', 137, null],
+      ['kill -TERM $$', 143, 'SIGTERM'],
+      ['kill -KILL $$', 137, 'SIGKILL'],
+      ['kill -ABRT $$', 134, 'SIGABRT'],
+      ['kill -RTMIN $$', 162, 'SIG34'],
     ] as const) {
       const { end } = await bench.run(machine, orderFor(command));
-      expect({ command, ...end }).toMatchObject({ command, code, signal: null, reason: null });
+      const signal = variant.shim === 'native' ? name : null;
+      expect({ command, ...end }).toMatchObject({ command, code, signal, reason: null });
       expect(Math.abs(end.atMs - Date.now())).toBeLessThan(10_000);
     }
   });

@@ -4,21 +4,11 @@ import type { StartOrder } from '@drover/core/wire';
 import type { AttemptKey, Clock, FoundAttempt, Machine, Started, StopNote } from '../agent/ports.ts';
 import { LaunchError } from '../agent/ports.ts';
 import { type Attempt, type End, isShimAlive } from './attempt.ts';
-import { removeCgroup, removeOrphans, removeSetup } from './cgroups.ts';
+import { removeCgroup, removeSetup } from './cgroups.ts';
 import { Ends } from './ends.ts';
-import {
-  claimStart,
-  doomFolder,
-  folderOf,
-  isAttempt,
-  isWithdrawn,
-  listDoomed,
-  listFolders,
-  readStop,
-  writeStop,
-} from './folder.ts';
-import { lost, observeEnd, rebuild, recall, recallShim, recordOrAside } from './found.ts';
+import { claimStart, doomFolder, folderOf, writeStop } from './folder.ts';
 import { GpuMemory } from './gpu-memory.ts';
+import { Inventory } from './inventory.ts';
 import { Launcher, type LauncherParts } from './launcher.ts';
 import { isOddLog, logExtent, readLog, watchLog } from './logs.ts';
 import { Members } from './members.ts';
@@ -49,6 +39,7 @@ export class OsMachine implements Machine {
   /** Attempts of which it was said already that something is wrong with them. */
   private readonly troubled = new Set<string>();
   private readonly launcher: Launcher;
+  private readonly inventory: Inventory;
 
   constructor(parts: MachineParts) {
     this.parts = parts;
@@ -61,48 +52,22 @@ export class OsMachine implements Machine {
       sample: (attempt) => this.sample(attempt),
       failed: (attempt, error) => this.trouble(attempt.id, attempt.folder, error),
     });
+    const { attempts, launching, members, removals, rounds, ends } = this;
+    const trouble = this.trouble.bind(this);
+    this.inventory = new Inventory({
+      ...parts,
+      attempts,
+      launching,
+      members,
+      removals,
+      rounds,
+      ends,
+      trouble,
+    });
   }
 
-  async scan(): Promise<FoundAttempt[]> {
-    const { stateDir, logger, cgroups } = this.parts;
-    const found: FoundAttempt[] = [];
-    for (const { instance, attempt: number, folder } of listFolders(stateDir)) {
-      const id = markFor(instance, number);
-      if (this.launching.has(id) || this.removals.has(id)) continue;
-      try {
-        const attempt = this.attempts.get(id) ?? (await this.recalled(id, folder, instance, number));
-        if (attempt === null) {
-          this.sweep(id, folder);
-          continue;
-        }
-        this.attempts.set(id, attempt);
-        found.push(await this.take(attempt).catch((error: unknown) => this.takeAnyway(attempt, error)));
-      } catch (error) {
-        logger.error({ attempt: id, folder, why: String(error) }, 'an attempt could not be taken up');
-      }
-    }
-    for (const folder of listDoomed(stateDir)) if (!this.removals.has(folder)) this.sweep(folder, folder);
-    removeOrphans(cgroups, (name) => this.attempts.has(name) || this.launching.has(name));
-    return found;
-  }
-
-  /** Null for what a start or a removal left half done: nothing was recorded, and nothing has begun. */
-  private async recalled(
-    id: string,
-    folder: string,
-    instance: string,
-    attempt: number,
-  ): Promise<Attempt | null> {
-    const { stateDir, logger, cgroups } = this.parts;
-    const record = recordOrAside(stateDir, folder, id, logger);
-    if (record !== null) {
-      const attempt = await recall(folder, record);
-      return attempt.shim === null && isWithdrawn(folder) ? null : attempt;
-    }
-    if (!isAttempt(instance, attempt)) return null;
-    const rebuilt = await rebuild(folder, { instance, attempt }, cgroups);
-    if (rebuilt !== null) logger.warn({ attempt: id, folder }, 'an attempt without a record was rebuilt');
-    return rebuilt;
+  scan(): Promise<FoundAttempt[]> {
+    return this.inventory.take();
   }
 
   launch(order: StartOrder): Promise<Started> {
@@ -231,49 +196,15 @@ export class OsMachine implements Machine {
   async close(): Promise<void> {
     this.ends.close();
     this.rounds.close();
+    this.parts.shims.close();
     this.parts.pool.close();
     for (const attempt of this.attempts.values()) this.ends.unfollow(attempt);
     removeSetup(this.parts.cgroups);
     await this.removals.settled();
   }
 
-  private sweep(id: string, folder: string): void {
-    this.removals
-      .add(id, folder)
-      .catch((error: unknown) =>
-        this.parts.logger.warn({ attempt: id, why: String(error) }, 'could not remove a remnant'),
-      );
-  }
-
   private folder(key: AttemptKey): string {
     return folderOf(this.parts.stateDir, key.instance, key.attempt);
-  }
-
-  /** Classifies an attempt that was found, and watches it if it runs. */
-  private async take(attempt: Attempt): Promise<FoundAttempt> {
-    const begun = attempt.shim !== null || attempt.isRebuilt || (await recallShim(attempt)) !== 'nobody';
-    attempt.end ??= begun ? observeEnd(attempt, this.parts.clock.wallMs()) : null;
-    const state = attempt.end !== null ? 'ended' : begun ? 'running' : 'preparing';
-    if (!attempt.holdsPort && (state !== 'ended' || !(await this.members.isEmpty(attempt)))) {
-      attempt.holdsPort = true;
-      await this.parts.pool.adopt(attempt.port);
-    }
-    if (state === 'running') {
-      this.rounds.add(attempt);
-      if (!attempt.isChild) this.ends.follow(attempt);
-    }
-    return this.finding(attempt, state);
-  }
-
-  /** For one at which something failed: at least whether it lives. */
-  private takeAnyway(attempt: Attempt, error: unknown): FoundAttempt {
-    this.trouble(attempt.id, attempt.folder, error);
-    if (isShimAlive(attempt)) {
-      this.rounds.add(attempt);
-      return this.finding(attempt, 'running');
-    }
-    attempt.end ??= lost(attempt, this.parts.clock.wallMs());
-    return this.finding(attempt, 'ended');
   }
 
   private trouble(id: string, folder: string, error: unknown): void {
@@ -283,19 +214,6 @@ export class OsMachine implements Machine {
       { attempt: id, folder, why: String(error) },
       'something is wrong with an attempt',
     );
-  }
-
-  private finding(attempt: Attempt, state: FoundAttempt['state']): FoundAttempt {
-    return {
-      ...attempt.key,
-      order: attempt.order,
-      port: attempt.port === 0 ? null : attempt.port,
-      pid: attempt.shim?.pid ?? null,
-      startedAtMs: attempt.shim?.startedAtMs ?? null,
-      state,
-      exit: attempt.end,
-      stop: readStop(attempt.folder),
-    };
   }
 
   private sample(attempt: Attempt): void {

@@ -37,17 +37,15 @@ export class Members {
     if (isShimAlive(attempt)) return false;
     if (attempt.cgroup !== null && !isCgroupEmpty(attempt.cgroup)) return false;
     if (!mayHaveStrays(attempt)) return true;
-    const left = (await this.scan()).some((process) => belongs(attempt, process));
-    attempt.strays = left ? 'some' : 'none';
-    return !left;
+    const left = membersAmong(attempt, await this.scan()).length;
+    attempt.strays = left > 0 ? 'some' : 'none';
+    return left === 0;
   }
 
   /** Pids for accounting; they may be gone by the time they are read. */
   seen(attempt: Attempt): number[] {
     if (attempt.cgroup !== null) return membersOf(attempt.cgroup);
-    return scanProcesses()
-      .filter((process) => belongs(attempt, process))
-      .map((process) => process.pid);
+    return membersAmong(attempt, scanProcesses()).map((process) => process.pid);
   }
 
   /** SIGTERM to all, once. */
@@ -55,15 +53,15 @@ export class Members {
     if (!attempt.ofThisBoot) return;
     wakeShim(attempt);
     await commandBegun(attempt);
-    const group = attempt.shim?.pid;
-    // The group in one call: no fork slips between. It is ours as long as the shim, its leader, lives.
-    const whole = group !== undefined && isShimAlive(attempt) && sendSignal(-group, 'SIGTERM');
-    if (whole) sendSignal(-group, 'SIGCONT');
+    const met = new Set<number>();
     for (const process of this.others(attempt)) {
-      if (whole && process.group === group) continue;
-      signalExactly(process, 'SIGTERM');
+      if (met.has(process.group) || !isAlive(process)) continue;
+      met.add(process.group);
+      // A whole group in one call: no fork slips between. It is of this attempt's session as long as a member lives in it.
+      const target = process.group > 1 ? -process.group : process.pid;
+      sendSignal(target, 'SIGTERM');
       // What is stopped can act on it only when it goes on.
-      signalExactly(process, 'SIGCONT');
+      sendSignal(target, 'SIGCONT');
     }
   }
 
@@ -74,11 +72,10 @@ export class Members {
     await commandBegun(attempt);
     const atOnce = attempt.cgroup !== null && killCgroup(attempt.cgroup);
     // A child of the shim that was forked and has not entered its cgroup yet.
-    if (attempt.shim !== null && isShimAlive(attempt)) {
-      for (const pid of childrenOf(attempt.shim.pid) ?? []) {
-        const child = readStat(pid);
-        if (child?.parent === attempt.shim?.pid) signalExactly(child, 'SIGKILL');
-      }
+    const shim = livingShim(attempt);
+    for (const pid of shim === null ? [] : (childrenOf(shim) ?? [])) {
+      const child = readStat(pid);
+      if (child?.parent === shim) signalExactly(child, 'SIGKILL');
     }
     wakeShim(attempt);
     const scanned = attempt.cgroup === null || attempt.shim === null || attempt.strays === 'some';
@@ -96,9 +93,7 @@ export class Members {
   private async killStrays(attempt: Attempt): Promise<void> {
     const all = await this.scan();
     const inside = new Set(attempt.cgroup === null ? [] : membersOf(attempt.cgroup));
-    const strays = all.filter(
-      (process) => process.pid !== attempt.shim?.pid && !inside.has(process.pid) && belongs(attempt, process),
-    );
+    const strays = membersAmong(attempt, all).filter((process) => !inside.has(process.pid));
     if (killEach(strays) > 0) attempt.strays = 'some';
   }
 
@@ -135,9 +130,7 @@ function mayHaveStrays(attempt: Attempt): boolean {
   return attempt.wasSignalled || (attempt.end?.atMs ?? 0) - attempt.shim.startedAtMs > SHORT_MS;
 }
 
-/** All that belong to it by their marks, but the shim. */
-const marked = (attempt: Attempt): MarkedProcess[] =>
-  scanProcesses().filter((process) => process.pid !== attempt.shim?.pid && belongs(attempt, process));
+const marked = (attempt: Attempt): MarkedProcess[] => membersAmong(attempt, scanProcesses());
 
 function killEach(processes: readonly ProcessStat[]): number {
   for (const process of processes) signalExactly(process, 'SIGKILL');
@@ -146,17 +139,38 @@ function killEach(processes: readonly ProcessStat[]): number {
 
 /** An instance can stop its shim, which then could not tell the end. */
 function wakeShim(attempt: Attempt): void {
-  if (attempt.shim !== null && isShimAlive(attempt)) sendSignal(attempt.shim.pid, 'SIGCONT');
+  const shim = livingShim(attempt);
+  if (shim !== null) sendSignal(shim, 'SIGCONT');
+}
+
+/** The shim's number while it is its own. One that we started may be gone and its end not be told yet: its name decides. */
+function livingShim(attempt: Attempt): number | null {
+  if (attempt.shim === null || !isShimAlive(attempt)) return null;
+  const started = attempt.shim.startTicks === null ? readStarted(attempt.folder) : null;
+  return started?.by === 'shim' && !isAlive(started) ? null : attempt.shim.pid;
 }
 
 /**
- * The mark decides. The session counts for processes that dropped their environment, but only if it can be the shim's:
- * once the shim is gone its number may be another's, so then the mark alone counts.
+ * Those that belong to it, without the shim. All that descend from the shim do: the native one adopts what outlives its
+ * parent. Beyond that the mark decides. The session counts for processes that dropped their environment, but only if it
+ * can be the shim's: once the shim is gone its number may be another's, so then the mark alone counts.
  */
-function belongs(attempt: Attempt, process: MarkedProcess): boolean {
-  if (process.mark !== null) return process.mark === attempt.id;
-  const number = attempt.shim?.pid;
-  return (process.session === number || process.group === number) && isShimAlive(attempt);
+function membersAmong(attempt: Attempt, all: readonly MarkedProcess[]): MarkedProcess[] {
+  const shim = livingShim(attempt);
+  const descends = new Set<number>();
+  if (shim !== null) {
+    descends.add(shim);
+    // Parents may come after their children in the list.
+    for (let before = 0; before < descends.size; ) {
+      before = descends.size;
+      for (const { pid, parent } of all) if (descends.has(parent)) descends.add(pid);
+    }
+  }
+  return all.filter(({ pid, mark, session, group }) => {
+    if (pid === attempt.shim?.pid) return false;
+    if (descends.has(pid)) return true;
+    return mark === null ? shim !== null && (session === shim || group === shim) : mark === attempt.id;
+  });
 }
 
 /**

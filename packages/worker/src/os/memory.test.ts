@@ -12,7 +12,7 @@ afterEach(() => bench.dispose());
 
 const HOG = `const kept = []; for (;;) kept.push(Buffer.alloc(4 << 20, 1));`;
 
-test('what exceeds its memory is ended, with limit and peak told, also after a restart', {
+test('R1: what exceeds its memory is ended, with limit and peak told, also after a restart', {
   timeout: 30_000,
 }, async (context) => {
   if (!machine.supervision.memoryEnforced) {
@@ -29,7 +29,9 @@ test('what exceeds its memory is ended, with limit and peak told, also after a r
   expect((await next.scan())[0]?.exit).toEqual(end);
 });
 
-test('a command that fails within its memory has no such reason', async () => {
+test('R1: a command that fails or is killed within its memory has no such reason', async () => {
   const { end } = await bench.run(machine, orderFor('exit 1', { memoryMiB: 64 }));
   expect(end).toMatchObject({ code: 1, reason: null });
+  const killed = await bench.run(machine, orderFor('kill -9 $$', { memoryMiB: 64 }));
+  expect(killed.end).toMatchObject({ code: 137, reason: null });
 });

@@ -22,7 +22,7 @@ const listen = (port: number, host: string): Promise<Server> =>
     open.push(server);
   });
 
-test('slices lie outside the ephemeral range', () => {
+test('R9: slices lie outside the ephemeral range', () => {
   const slices = slicesOutside({ first: 32_768, last: 60_999 });
   expect(slices[0]).toBe(10_000);
   expect(slices).toContain(32_600);
@@ -44,13 +44,13 @@ test('two pools in one network never give the same port, though both begin at on
   expect([...of].filter((port) => other.has(port))).toEqual([]);
 });
 
-test.each(['0.0.0.0', '127.0.0.1'])('a port that a stranger bound on %s is not given', async (host) => {
+test.each(['0.0.0.0', '127.0.0.1'])('R9: a port that a stranger bound on %s is not given', async (host) => {
   const base = await freeSlice();
   await listen(base + 1, host);
   expect(await pool('x', [base]).take()).toBe(base + 2);
 });
 
-test('least recently used first; a port that was bound rests a minute', async () => {
+test('R10: least recently used first; a port that was bound rests a minute', async () => {
   const base = await freeSlice();
   const ports = pool('x', [base]);
   const [a, b] = [await ports.take(), await ports.take()];

@@ -41,12 +41,16 @@ export class Rounds {
   }
 
   delete(attempt: Attempt): void {
-    if (this.turns.delete(attempt) && this.actions.trims) this.guarded(attempt, () => attempt.log.check());
+    if (this.turns.delete(attempt) && this.trims(attempt)) this.guarded(attempt, () => attempt.log.check());
   }
 
   close(): void {
     if (this.timer !== null) clearTimeout(this.timer);
     this.turns.clear();
+  }
+
+  private trims(attempt: Attempt): boolean {
+    return this.actions.trims && !attempt.rotates;
   }
 
   private schedule(delayMs: number): void {
@@ -60,7 +64,7 @@ export class Rounds {
     const now = this.actions.monoMs();
     let hot = false;
     for (const [attempt, turn] of this.turns) {
-      if (this.actions.trims && turn.logDueMs <= now)
+      if (this.trims(attempt) && turn.logDueMs <= now)
         this.guarded(attempt, () => this.checkLog(attempt, turn, now));
       hot ||= turn.logEveryMs === HOT_TICK_MS;
     }

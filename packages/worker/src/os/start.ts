@@ -58,29 +58,33 @@ export function workingDirectory(order: StartOrder, folder: string): string {
 }
 
 /**
- * Starts the shim in a session of its own, with nothing of the worker's but the environment that is given.
+ * Starts a shim as a child of this process, in a session of its own, with nothing of the worker's but the environment
+ * that is given. @returns its pid
  * @throws {LaunchError} when the system refuses the process.
  */
 export async function spawnShim(
-  words: readonly string[],
+  program: readonly [string, ...string[]],
   env: Record<string, string>,
   cwd: string,
-): Promise<ChildProcess & { pid: number }> {
+  onGone: (status: number | null) => void,
+): Promise<number> {
   const refused = (error: unknown) =>
     new LaunchError(
       'START_FAILED',
       `the process could not be started: ${error instanceof Error ? error.message : error}`,
     );
+  const [file, ...words] = program;
   let child: ChildProcess;
   try {
-    child = spawn('/bin/sh', words, { detached: true, stdio: 'ignore', env, cwd });
+    child = spawn(file, words, { detached: true, stdio: 'ignore', env, cwd });
   } catch (error) {
     throw refused(error);
   }
+  child.once('exit', onGone);
   if (child.pid === undefined) {
     const failed = child;
     throw refused(await new Promise((resolve) => failed.once('error', resolve)));
   }
   child.unref();
-  return child as ChildProcess & { pid: number };
+  return child.pid;
 }

@@ -1,16 +1,16 @@
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import type { OsWorkerMachine } from './create.ts';
 import { readStat } from './process.ts';
-import { Bench, orderFor, textOf, until } from './testing.ts';
+import { Bench, orderFor, textOf, until, VARIANTS } from './testing.ts';
 
 const isGone = (pid: number): boolean => ['Z', 'X', undefined].includes(readStat(pid)?.state);
 
-describe.each([true, false])('stopping, cgroups used: %s', (useCgroups) => {
+describe.each(VARIANTS)('stopping, shim $shim, cgroups used: $useCgroups', (variant) => {
   let bench: Bench;
   let machine: OsWorkerMachine;
   beforeEach(async () => {
     bench = new Bench();
-    machine = await bench.open({ useCgroups });
+    machine = await bench.open(variant);
   });
   afterEach(() => bench.dispose());
 
@@ -41,7 +41,7 @@ describe.each([true, false])('stopping, cgroups used: %s', (useCgroups) => {
     }
   });
 
-  test('what ignores SIGTERM is killed, and the end is recorded as 137', async () => {
+  test('P14: what ignores SIGTERM is killed, and the end is recorded as 137', async () => {
     const order = orderFor(`trap '' TERM INT HUP; echo ready; while :; do sleep 0.01; done`);
     await bench.launch(machine, order);
     await until('ready', async () => (await textOf(machine, order)) === 'ready\n');
@@ -52,7 +52,7 @@ describe.each([true, false])('stopping, cgroups used: %s', (useCgroups) => {
     await until('empty', () => machine.isEmpty(order));
   });
 
-  test('a descendant in a session of its own is found after the end, and killed', async () => {
+  test('P13: a descendant in a session of its own is found after the end, and killed', async () => {
     const order = orderFor('setsid sh -c "echo \\$\\$; exec sleep 600" & wait -n; sleep 0.1; exit 0');
     await bench.launch(machine, order);
     const stray = await until('pid', async () => Number((await textOf(machine, order)).trim()) || null);
@@ -62,7 +62,7 @@ describe.each([true, false])('stopping, cgroups used: %s', (useCgroups) => {
     await until('empty', () => machine.isEmpty(order));
   });
 
-  test('the end comes before the group is empty', async () => {
+  test('P13: the end comes before the group is empty', async () => {
     const order = orderFor('setsid sleep 600 & echo $!; exit 3');
     await bench.launch(machine, order);
     expect((await bench.end(order)).code).toBe(3);
@@ -99,7 +99,7 @@ describe.each([true, false])('stopping, cgroups used: %s', (useCgroups) => {
     await bench.end(order);
   });
 
-  test('a shim that is killed leaves an end without a code, and members that can be killed', async () => {
+  test('P10: a shim that is killed leaves an end without a code, and members that can be killed', async () => {
     const order = orderFor('echo $$; sleep 600');
     const { pid } = await bench.launch(machine, order);
     const member = await until('pid', async () => Number((await textOf(machine, order)).trim()) || null);

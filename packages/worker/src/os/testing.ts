@@ -7,10 +7,22 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import type { StartOrder } from '@drover/core/wire';
 import type { AttemptKey, Logger } from '../agent/ports.ts';
+import { nativeShim, SHELL_SHIM } from '../shim/testing.ts';
 import type { End } from './attempt.ts';
 import { createMachine, type MachineOptions, type OsWorkerMachine } from './create.ts';
 
-export const SHIM = fileURLToPath(new URL('../shim/shim.sh', import.meta.url));
+/** Each shim that can be had here. */
+export const SHIMS = (['native', 'sh'] as const).filter(
+  (shim) => shim === 'sh' || nativeShim().path !== null,
+);
+
+/** With cgroups and without; of shim.sh only the weaker one where there is another shim. */
+export const VARIANTS = [true, false].flatMap((useCgroups) =>
+  SHIMS.filter((shim) => shim === 'native' || !useCgroups || SHIMS.length === 1).map((shim) => ({
+    shim,
+    useCgroups,
+  })),
+);
 
 /** Keeps what was logged. */
 export class MemoryLogger implements Logger {
@@ -70,7 +82,7 @@ export class Bench {
     const machine = await createMachine({
       stateDir: this.dir,
       workerId: this.workerId,
-      shimPath: SHIM,
+      shimPath: SHELL_SHIM,
       logger: this.logger,
       ...extra,
     });
@@ -113,10 +125,16 @@ export class Bench {
   }
 }
 
-/** All that is kept of the log. */
+/** All that is kept of the log; asked for again when the oldest part of it goes meanwhile. */
 export async function textOf(machine: OsWorkerMachine, key: AttemptKey): Promise<string> {
-  const { available, size } = await machine.logExtent(key);
-  return Buffer.from(await machine.readLog(key, available, size - available)).toString();
+  for (;;) {
+    const { available, size } = await machine.logExtent(key);
+    try {
+      return Buffer.from(await machine.readLog(key, available, size - available)).toString();
+    } catch (error) {
+      if (!(error instanceof RangeError)) throw error;
+    }
+  }
 }
 
 /** Starts `testing-worker.ts` in a process of its own; resolves with what it said first. */

@@ -1,6 +1,7 @@
-# The shim of one attempt: sh shim.sh DIR ENTRY OOM PROGRAM [ARGUMENT...]
+# The shim of one attempt where there is no native one: sh shim.sh DIR ENTRY OOM CAP PROGRAM [ARGUMENT...]
 #
-# ENTRY: the file by which the command enters its cgroup; OOM: its oom_score_adj; each may be empty.
+# ENTRY: the file by which the command enters its cgroup; OOM: its oom_score_adj; each may be empty. CAP is for the native
+# shim: this one leaves the cap of the log to the worker.
 # It owns the attempt: `started` is made exclusively, so nothing starts twice. It stays outside the attempt's cgroups (a
 # memory limit or a kill of all members never takes it), outlives signals to its group, and writes the end to `exit`.
 # A full disk delays `exit`; it does not lose it. Only builtins, for speed: one fork per attempt. All variables begin
@@ -10,7 +11,8 @@ DROVER_d=$1
 DROVER_g=$2
 DROVER_o=$3
 DROVER_t=
-shift 3
+DROVER_r=
+shift 4
 # Handlers, not "ignore": handlers are reset in the child, so the command begins with the default of every signal.
 trap 'DROVER_t=143' HUP INT QUIT TERM
 trap : PIPE ALRM USR1 USR2
@@ -34,6 +36,7 @@ until [ ! -e "$DROVER_d/exit" ] && [ ! -L "$DROVER_d/exit" ] && echo "exit $DROV
   [ -d "$DROVER_d" ] || exit 1
   PATH=/usr/bin:/bin
   rm -rf "$DROVER_d/exit"
-  sleep 1
+  [ -z "$DROVER_r" ] || sleep 1
+  DROVER_r=again
 done
 exit 0
