@@ -10,6 +10,7 @@ ensure();
 const steps = [
   { name: 'check', command: [process.execPath, 'scripts/check.mjs'], counts: () => readCounts('unit') },
   vitestStep('e2e', 'test/e2e'),
+  vitestStep('store', 'test/store'),
   vitestStep('examples', 'test/examples'),
   existsSync(join(root, 'scripts/conformance.mjs'))
     ? {
@@ -20,11 +21,28 @@ const steps = [
     : { name: 'conformance', skip: 'scripts/conformance.mjs does not exist yet' },
   { name: 'nodes', command: [process.execPath, 'scripts/nodes.mjs'], counts: countsInLastLines },
   {
+    name: 'scenarios',
+    ...scenarioCommand(),
+    counts: () => readCounts('scenarios'),
+  },
+  {
+    name: 'chaos',
+    command: [process.execPath, 'scripts/chaos.mjs', '--minutes', '2'],
+    counts: () => ({ passed: 0, failed: 0, skipped: [] }),
+  },
+  {
     name: 'demo',
     command: [process.execPath, 'scripts/demo.mjs'],
     counts: () => ({ passed: 0, failed: 0, skipped: [] }),
   },
 ];
+
+/** Those of the reliability catalogue that need a network of their own, in namespaces. */
+function scenarioCommand() {
+  const { command, env } = vitestCommand('scenarios', ['chaos']);
+  const reporters = command.filter((word) => word.startsWith('--reporter'));
+  return { command: [process.execPath, 'scripts/chaos.mjs', '--scenarios', ...reporters], env };
+}
 
 function vitestStep(name, folder) {
   const path = join(root, folder);

@@ -30,8 +30,8 @@ import type { Link, Links } from './links.ts';
 import type { Timing } from './liveness.ts';
 import { moveWorker } from './move.ts';
 
-/** A worker that speaks of a far later epoch than ours is broken, not ahead. */
-const MOST_EPOCH_JUMP = 1_000_000;
+/** A worker that speaks of a far later state than ours is broken, not ahead. Epochs may be seconds of Unix time. */
+const MOST_JUMP = { epoch: 10_000_000_000, rev: 1_000_000_000_000 } as const;
 
 export interface SessionContext {
   readonly state: State;
@@ -206,11 +206,12 @@ export class WorkerSession {
       links.close(present);
       present.port.close(LINK_CLOSE.stopping, 'replaced by a newer connection');
     }
-    if (message.herd !== null && message.epoch > state.epoch + MOST_EPOCH_JUMP) {
-      this.#port.close(LINK_CLOSE.protocol, 'no head of this herd can have had such an epoch');
+    const seen = { epoch: message.epoch, rev: message.rev ?? 0 };
+    if (seen.epoch > state.epoch + MOST_JUMP.epoch || seen.rev > state.rev + MOST_JUMP.rev) {
+      this.#port.close(LINK_CLOSE.protocol, 'no head of this herd can have had such an epoch or revision');
       return;
     }
-    if (message.herd !== null) this.#context.outrun({ epoch: message.epoch, rev: message.rev ?? 0 });
+    if (message.herd !== null) this.#context.outrun(seen);
     const now = ports.clock.wallMs();
     const known = state.transact(workerActor(this.#workerId), (tx) => {
       const row = tx.get('workers', this.#workerId);
