@@ -39,6 +39,8 @@ export class FakeDisk {
   readonly starts: string[] = [];
   /** Every command that came to its own end here, with its exit code, by instance/attempt: what a witness saw. */
   readonly completed = new Map<string, number>();
+  /** Commands that no signal ends, as in an uninterruptible sleep, by instance/attempt. */
+  readonly deafTo = new Set<string>();
   /** Every command that a signal ended, by instance/attempt. */
   readonly killed: string[] = [];
   nextPid = 1000;
@@ -163,7 +165,7 @@ export class FakeMachine implements Machine {
   async signal(key: AttemptKey, signal: 'SIGTERM' | 'SIGKILL'): Promise<void> {
     this.#disk.check('signal');
     const process = this.#disk.processes.get(tag(key));
-    if (!process?.startedAtMs) return;
+    if (!process?.startedAtMs || this.#disk.deafTo.has(tag(key))) return;
     if (signal === 'SIGTERM' && scriptOf(process.order).ignoresTerm) return;
     this.#world.after(1, () => {
       if (!process.exit) this.#disk.killed.push(tag(key));

@@ -13,6 +13,11 @@ export class MemoryBlobs implements Blobs {
     for (let i = 0; i < times; i++) this.#failures.push(error);
   }
 
+  /** Forgets the failures that were ordered and have not come. */
+  heal(): void {
+    this.#failures = [];
+  }
+
   /** All keys, sorted. */
   keys(): string[] {
     return [...this.#files.keys()].sort();
