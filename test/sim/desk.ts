@@ -32,9 +32,11 @@ export class Desk {
     return this.herd.engine?.state.tables.workers.get(worker.id)?.status === 'ONLINE';
   }
 
-  submit(want: { runMs?: number; code?: number } & Record<string, unknown> = {}): InstanceRow {
-    const { runMs = 100, code = 0, ...rest } = want;
-    const command = JSON.stringify({ runMs, code, ignoresTerm: false, failsToStart: false });
+  submit(
+    want: { runMs?: number; code?: number; logBytes?: number } & Record<string, unknown> = {},
+  ): InstanceRow {
+    const { runMs = 100, code = 0, logBytes = 0, ...rest } = want;
+    const command = JSON.stringify({ runMs, code, logBytes, ignoresTerm: false, failsToStart: false });
     return this.engine.instances.submit(SIM_ACTOR, instanceSubmit.parse({ command, ...rest }));
   }
 

@@ -66,6 +66,22 @@ describe('a worker that is lost', () => {
     expect(first.disk.starts).toEqual([`${row.id}/1`, `${other.id}/1`]);
   });
 
+  it('N2: the log of the older attempt is kept too, however long', async () => {
+    const desk = await Desk.open(2);
+    const row = desk.submit({ runMs: 3_000, logBytes: 100_000, onWorkerLost: 'replace', lostAfterMs: 1_000 });
+    await desk.status(row.id, 'RUNNING');
+    const first = desk.workerOf(row.id);
+    silence(first);
+    await desk.reach('it runs again', () => desk.row(row.id).attempt === 2);
+    mend(first);
+    await desk.reach('nothing of it is left', () => first.disk.processes.size === 0);
+    await desk.status(row.id, 'COMPLETED');
+    await desk.reach('nothing is held', () => desk.engine.state.tables.reservations.size === 0);
+    await desk.reach('its log is archived', () => desk.row(row.id).log?.archived === true);
+    for (const attempt of [1, 2])
+      expect(await desk.herd.blobs.size(`log/${row.id}/${attempt}`), `attempt ${attempt}`).toBe(100_045);
+  });
+
   it('N3: with "wait" it is UNKNOWN with a reason and a time, and a person may replace it', async () => {
     const desk = await Desk.open(2);
     const row = desk.submit({ runMs: 60_000 });

@@ -25,6 +25,8 @@ export interface Script {
   readonly code: number;
   readonly ignoresTerm: boolean;
   readonly failsToStart: boolean;
+  /** So many bytes more in its log. */
+  readonly logBytes?: number;
 }
 
 export const scriptOf = (order: StartOrder): Script => JSON.parse(order.command as string) as Script;
@@ -124,7 +126,7 @@ export class FakeMachine implements Machine {
     }
     process.startedAtMs = this.#world.wallMs();
     this.#disk.starts.push(tag(order));
-    process.log = `start ${tag(order)}\n`;
+    process.log = `start ${tag(order)}\n${'x'.repeat(script.logBytes ?? 0)}`;
     this.#world.after(script.runMs, () => {
       if (!process.exit) this.#disk.completed.set(tag(order), script.code);
       this.#end(process, script.code);

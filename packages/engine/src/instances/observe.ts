@@ -2,7 +2,7 @@
  * What a worker says of an attempt, brought into the rows. A report is a fact about one `(instance, attempt)`, whole:
  * saying it twice changes nothing. What it means for the worker is the answer.
  */
-import { isFinal } from '@drover/core';
+import { isFinal, NO_RESOURCES } from '@drover/core';
 import type { AttemptFact, ExitFact } from '@drover/core/wire';
 import type { Ports } from '../ports.ts';
 import type { InstanceRow } from '../state/rows.ts';
@@ -15,9 +15,10 @@ import { putHolding } from './spec.ts';
 
 /**
  * known: it is this head's and current. stale: an older attempt, or one that has been given up: the worker is to stop
- * it. unknown: no trace of it here: the worker keeps it.
+ * it. logDue: one that has ended so, and whose log is still to be archived. unknown: no trace of it here: the worker
+ * keeps it.
  */
-export type Verdict = 'known' | 'stale' | 'unknown';
+export type Verdict = 'known' | 'stale' | 'logDue' | 'unknown';
 
 /** Ends that are the machine's doing, not the command's: `onWorkerLost: replace` covers them. */
 const LOST_WITH_MACHINE: ReadonlySet<string> = new Set(['MACHINE_REBOOTED']);
@@ -31,20 +32,21 @@ export function observeFact(
 ): Verdict {
   const row = tx.get('instances', fact.instance);
   const verdict = judge(tx, row, workerId, fact);
-  if (verdict === 'stale' && fact.phase === 'RELEASED') dropRemnant(tx, row, workerId, fact);
+  if (verdict === 'stale' && fact.phase === 'RELEASED')
+    return endRemnant(tx, row, workerId, fact, archived) ? 'logDue' : 'stale';
   if (verdict !== 'known' || !row) return verdict;
   const nowMs = ports.clock.wallMs();
   const current = fact.attempt > row.attempt ? adopt(tx, ports, row, workerId, fact) : row;
   if (isFinal(current.status)) {
     if (fact.phase === 'RELEASED') {
       settle(tx, current, fact, archived);
-      // It was given up while its worker was away.
-      dropRemnant(tx, current, workerId, fact);
+      // It was given up while its worker was away. Its log is its own, and archived as such.
+      endRemnant(tx, current, workerId, fact, true);
     }
     return current.released && fact.phase !== 'RELEASED' ? 'stale' : 'known';
   }
   if (fact.exit !== null && (fact.phase === 'EXITED' || fact.phase === 'RELEASED')) {
-    if (isToBeReplaced(current, fact.exit)) return replaceEnded(tx, ports, current, fact, fact.exit);
+    if (isToBeReplaced(current, fact.exit)) return replaceEnded(tx, ports, current, fact, archived);
     const ended = end(tx, current, fact, fact.exit, nowMs);
     if (fact.phase === 'RELEASED') settle(tx, ended, fact, archived);
   } else if (fact.phase === 'RUNNING') {
@@ -118,36 +120,58 @@ function replaceEnded(
   ports: Ports,
   row: InstanceRow,
   fact: AttemptFact,
-  exit: ExitFact,
+  archived: boolean,
 ): Verdict {
   const nowMs = ports.clock.wallMs();
-  const lost = row.status === 'UNKNOWN' ? row : moveInstance(tx, row, 'lose', nowMs, { reason: exit.reason });
+  const reason = fact.exit?.reason ?? null;
+  const lost = row.status === 'UNKNOWN' ? row : moveInstance(tx, row, 'lose', nowMs, { reason });
   replaceIn(tx, ports, lost, {
     code: 'REPLACED',
-    message: `attempt ${row.attempt}: ${exit.reason?.message}; onWorkerLost is "replace"`,
+    message: `attempt ${row.attempt}: ${reason?.message}; onWorkerLost is "replace"`,
   });
-  if (fact.phase === 'RELEASED') dropRemnant(tx, row, row.workerId ?? '', fact);
-  return 'stale';
+  if (fact.phase !== 'RELEASED') return 'stale';
+  return endRemnant(tx, row, row.workerId ?? '', fact, archived) ? 'logDue' : 'stale';
 }
 
-/** Nothing is left of an attempt that its instance has left behind. What it came to is history, not the result. */
-function dropRemnant(
+/**
+ * Nothing is left of an attempt that its instance has left behind. What it came to is history, not the result.
+ * @returns true when its log is still to be archived, so that its worker has to keep the record
+ */
+function endRemnant(
+  tx: Transaction,
+  row: InstanceRow | undefined,
+  workerId: string,
+  fact: AttemptFact,
+  archived: boolean,
+): boolean {
+  const remnant = remnantOf(tx, workerId, fact);
+  if (!remnant?.leftBy) return false;
+  const isNew = !remnant.leftBy.ended;
+  const isLogDue = row !== undefined && !archived && fact.log.size > fact.log.available;
+  if (!isLogDue) tx.delete('reservations', remnant.id);
+  else if (isNew) {
+    const nothing = { resources: NO_RESOURCES, gpuIndices: [], exclusive: false };
+    tx.put('reservations', { ...remnant, ...nothing, leftBy: { ...remnant.leftBy, ended: true } });
+  }
+  if (isNew) recordStaleEnd(tx, row, workerId, fact);
+  return isLogDue;
+}
+
+function recordStaleEnd(
   tx: Transaction,
   row: InstanceRow | undefined,
   workerId: string,
   fact: AttemptFact,
 ): void {
-  const remnant = remnantOf(tx, workerId, fact);
-  if (!remnant) return;
-  tx.delete('reservations', remnant.id);
   const how = fact.exit?.code == null ? 'without an exit code' : `with exit code ${fact.exit.code}`;
+  const status = row?.status ?? null;
   tx.event({
     noun: 'instances',
     subject: fact.instance,
     name: row?.name ?? null,
     type: 'staleEnd',
-    from: row?.status ?? null,
-    to: row?.status ?? null,
+    from: status,
+    to: status,
     reason: {
       code: 'STALE_ATTEMPT',
       message: `attempt ${fact.attempt} on worker ${workerId} ended ${how}; it does not count any more`,

@@ -3,7 +3,7 @@ import { isFinal } from '@drover/core';
 import { SYSTEM } from '../actor.ts';
 import type { Clock, Ports } from '../ports.ts';
 import type { Controller } from '../reconcile/reconciler.ts';
-import type { InstanceRow } from '../state/rows.ts';
+import type { InstanceRow, ReservationRow } from '../state/rows.ts';
 import type { State } from '../state/state.ts';
 import type { Link, Links } from '../workers/links.ts';
 import { logKey } from './key.ts';
@@ -14,20 +14,31 @@ const RETRY_MS = 2_000;
 /** An upload that brings nothing for so long has lost its worker. */
 const IDLE_MS = 30_000;
 
+/** Keys of what was left behind begin so; other keys are instances. */
+const LEFT = 'reservations/';
+type Left = { readonly instance: string; readonly attempt: number };
+
 export function archiveController(state: State, ports: Ports, links: Links, streams: Streams): Controller {
   const underWay = new Set<string>();
   const waiting = new Set<string>();
+  /** Its log is only with its worker. */
   const due = (row: InstanceRow | undefined): row is InstanceRow =>
     row !== undefined && isFinal(row.status) && row.released && row.log !== null && !row.log.archived;
 
-  const fetchLog = async (row: InstanceRow, link: Link): Promise<void> => {
-    const { ticket, arrival } = streams.expect(link.workerId, row.id);
-    const ref = { instance: row.id, attempt: row.attempt };
-    links.send(link, { type: 'sendLog', ...ref, ticket, offset: 0, limit: null, follow: false });
+  /** Moves one log into the archive. @returns its extent */
+  const store = async (ref: Left, link: Link): Promise<Pick<Arrival, 'available' | 'size'>> => {
+    const { instance, attempt } = ref;
+    const { ticket, arrival } = streams.expect(link.workerId, instance);
+    links.send(link, { type: 'sendLog', instance, attempt, ticket, offset: 0, limit: null, follow: false });
     const stream = await arrival;
     const { available, size } = stream;
-    const written = await ports.blobs.put(logKey(row.id, row.attempt), watched(ports.clock, stream));
+    const written = await ports.blobs.put(logKey(instance, attempt), watched(ports.clock, stream));
     if (written !== size - available) throw new Error(`${written} of ${size - available} bytes arrived`);
+    return { available, size };
+  };
+
+  const fetchLog = async (row: InstanceRow, link: Link): Promise<void> => {
+    const { available, size } = await store({ instance: row.id, attempt: row.attempt }, link);
     const kept = state.transact(SYSTEM, (tx) => {
       const now = tx.get('instances', row.id);
       if (now?.attempt !== row.attempt) return false;
@@ -38,18 +49,41 @@ export function archiveController(state: State, ports: Ports, links: Links, stre
     if (!kept && !state.tables.instances.get(row.id)) await ports.blobs.delete(logKey(row.id, row.attempt));
   };
 
+  /** The log of an attempt that its instance has left behind: archived as its own, and then nothing of it is held. */
+  const fetchLeft = async (row: ReservationRow, left: Left, link: Link): Promise<void> => {
+    const isKept =
+      state.tables.instances.get(left.instance) ?? (await ports.store.get('instances', left.instance));
+    if (isKept) await store(left, link);
+    state.transact(SYSTEM, (tx) => tx.delete('reservations', row.id));
+    links.forget(link, left.instance, left.attempt);
+  };
+
+  /** What is to be done for this key now, or null. */
+  const task = (id: string): { readonly workerId: string | null; run(link: Link): Promise<void> } | null => {
+    if (!id.startsWith(LEFT)) {
+      const row = state.tables.instances.get(id);
+      return due(row) ? { workerId: row.workerId, run: (link) => fetchLog(row, link) } : null;
+    }
+    const row = state.tables.reservations.get(id.slice(LEFT.length));
+    const left = row?.leftBy;
+    return left?.ended
+      ? { workerId: row?.workerId ?? null, run: (link) => fetchLeft(row as ReservationRow, left, link) }
+      : null;
+  };
+
   /** @returns whether a fetch began */
   const begin = (id: string): boolean => {
-    const row = state.tables.instances.get(id);
-    const link = row?.workerId ? links.get(row.workerId) : undefined;
+    const now = task(id);
+    const link = now?.workerId ? links.get(now.workerId) : undefined;
     // A link that settles pokes what is still on its worker.
-    if (!due(row) || underWay.has(id) || !link?.settled) return false;
+    if (!now || underWay.has(id) || !link?.settled) return false;
     if (underWay.size >= AT_ONCE) {
       waiting.add(id);
       return false;
     }
     underWay.add(id);
-    fetchLog(row, link)
+    now
+      .run(link)
       .catch((err: unknown) => {
         ports.log.warn({ instance: id, err }, 'could not archive a log; trying again');
         ports.clock.after(RETRY_MS, () => begin(id));
@@ -67,10 +101,13 @@ export function archiveController(state: State, ports: Ports, links: Links, stre
 
   return {
     name: 'archive',
-    watches: (change) =>
-      change.collection === 'instances' && due(change.after as InstanceRow | undefined) ? [change.id] : [],
+    watches: ({ collection, id }) => {
+      const key = collection === 'reservations' ? `${LEFT}${id}` : id;
+      return (collection === 'instances' || collection === 'reservations') && task(key) !== null ? [key] : [];
+    },
     *all() {
       for (const row of state.tables.instances.all()) if (due(row)) yield row.id;
+      for (const row of state.tables.reservations.all()) if (row.leftBy?.ended) yield `${LEFT}${row.id}`;
     },
     reconcile(id) {
       begin(id);

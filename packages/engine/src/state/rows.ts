@@ -91,7 +91,12 @@ export interface ReservationRow extends RowBase {
   readonly workerId: WorkerId | null;
   readonly gpuIndices: readonly number[];
   /** The attempt that left it behind on its worker; its instance has moved on. Null while an instance owns it. */
-  readonly leftBy: { readonly instance: string; readonly attempt: number } | null;
+  readonly leftBy: {
+    readonly instance: string;
+    readonly attempt: number;
+    /** It holds nothing any more but its log, which is still to be archived. */
+    readonly ended?: boolean;
+  } | null;
 }
 
 export interface WorkerRow extends RowBase {

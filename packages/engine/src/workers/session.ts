@@ -20,7 +20,7 @@ import type { InstancesByWorker } from '../instances/index-by-worker.ts';
 import { isOfOlderState } from '../instances/lost.ts';
 import { releaseReservation } from '../instances/move.ts';
 import { observeAbsence, observeFact } from '../instances/observe.ts';
-import { clearRemnants } from '../instances/remnants.ts';
+import { clearRemnants, remnantOf } from '../instances/remnants.ts';
 import type { Streams } from '../logs/streams.ts';
 import type { LinkPort, Ports } from '../ports.ts';
 import type { InstanceRow } from '../state/rows.ts';
@@ -296,6 +296,9 @@ export class WorkerSession {
         unknown.delete(item.instance);
         if (verdict === 'known') {
           if (item.phase === 'RELEASED') settled.push(item.instance);
+        } else if (verdict === 'logDue') {
+          const remnant = remnantOf(tx, this.#workerId, ref);
+          if (remnant) settled.push(`reservations/${remnant.id}`);
         } else if (verdict === 'unknown') {
           unknown.set(item.instance, ref);
           answers.push({ type: 'unknown', ...ref });
