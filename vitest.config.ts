@@ -64,6 +64,7 @@ export default defineConfig({
           include: ['test/store/**/*.test.ts'],
           globalSetup: ['test/store/setup.ts'],
           ...realPrograms,
+          maxWorkers: 4, // they wait more than they work
           sequence: { groupOrder: 3 },
         },
       },

@@ -1,5 +1,5 @@
 /** The faults of a simulated life. Each does its damage and gives the way to mend it; several may be under way at once. */
-import { type Fallible, GOOD_NET, type SimHerd, type SimWorker } from '@drover/testkit';
+import { type Fallible, GOOD_NET, SIM_ACTOR, type SimHerd, type SimWorker } from '@drover/testkit';
 
 export type Heal = () => Promise<void>;
 type Fault = (herd: SimHerd, worker: SimWorker) => Heal;
@@ -16,7 +16,7 @@ async function headUp(herd: SimHerd): Promise<void> {
 }
 
 async function workerUp(herd: SimHerd, worker: SimWorker): Promise<void> {
-  if (!worker.agent) await herd.startWorker(worker);
+  if (!worker.agent && !worker.isRetired) await herd.startWorker(worker);
 }
 
 const FALLIBLE: readonly Fallible[] = [
@@ -30,6 +30,7 @@ const FALLIBLE: readonly Fallible[] = [
   'logExtent',
   'readLog',
   'withdraw',
+  'remember',
 ];
 
 export const FAULTS: Readonly<Record<string, Fault>> = {
@@ -108,6 +109,18 @@ export const FAULTS: Readonly<Record<string, Fault>> = {
     worker.life.skewMs += random.pick([-3_600_000, -4_000, 4_000, 3_600_000]);
     return nothing;
   },
+  /** Away for so long that a person deletes it; it may be back with what it had. */
+  deleteWorker: (herd, worker) => {
+    herd.setCut(worker, true);
+    const { clock } = herd;
+    const attempt = (): void => {
+      const row = herd.engine?.state.tables.workers.get(worker.id);
+      if (!worker.isRetired && row?.status === 'OFFLINE' && herd.engine?.state.stalled === null)
+        herd.engine.workers.delete(SIM_ACTOR, worker.id);
+    };
+    clock.after(5_000 + herd.random.int(2_000), attempt);
+    return async () => herd.setCut(worker, false);
+  },
   storeFails: ({ random, store }) => {
     store.failNext(random.pick(['full', 'busy'] as const), 1 + random.int(6));
     return async () => undefined;
@@ -123,9 +136,12 @@ export async function healAll(herd: SimHerd, heals: readonly Heal[]): Promise<vo
   for (const heal of heals) await heal();
   herd.store.healNow();
   for (const worker of herd.workers) {
+    if (worker.isRetired) continue;
     worker.net = GOOD_NET;
     for (const method of FALLIBLE) worker.disk.failNext(method, 0);
     await workerUp(herd, worker);
   }
   await headUp(herd);
+  // Whoever was deleted places nothing any more.
+  if (!herd.workers.some(({ id }) => herd.engine?.state.tables.workers.get(id))) await herd.addWorker(4);
 }

@@ -102,10 +102,17 @@ function misreported(
   row: InstanceRow,
   reboots: number,
 ): string | null {
+  const target = row.spec.targetWorker;
+  if (row.status === 'PENDING' && target !== null && !herd.engine?.state.tables.workers.get(target))
+    return null;
   if (row.log && !row.log.archived) return 'log not archived';
   const code = row.reason?.code;
   if (row.status === 'CANCELLED') return load.cancelled.has(id) ? null : 'cancelled by nobody';
   if (code === 'FORGOTTEN') return load.forgotten.has(id) ? null : 'forgotten by nobody';
+  if (code === 'WORKER_DELETED')
+    return herd.engine?.state.tables.workers.size === herd.workers.length
+      ? 'given up with a worker that nobody deleted'
+      : null;
   if (code === 'HEAD_LOST') return onWorkerLost === 'stop' ? null : 'stopped by its worker without asking';
   if (code === 'NOT_STARTED') return onWorkerLost === 'stop' ? null : 'withdrawn without asking';
   if (code === 'MACHINE_REBOOTED')
@@ -147,7 +154,7 @@ export function leftovers(herd: SimHerd): string | null {
 }
 
 export function leftReservations({ engine }: SimHerd): string | null {
-  const held = [...(engine?.state.tables.reservations.all() ?? [])];
+  const held = [...(engine?.state.tables.reservations.all() ?? [])].filter(({ status }) => status === 'HELD');
   const words = held.map((row) => `${row.status} ${row.owner} ${JSON.stringify(row.leftBy)}`);
   return held.length > 0 ? `reservations left: ${words.join(', ')}` : null;
 }

@@ -79,8 +79,9 @@ export async function runOlderCopy(
     // Seen by its worker alone, and since forgotten there: nobody can say; else the end must be the one that was.
     const seen = herd.workers.find(({ disk }) => disk.completed.has(`${id}/${row.attempt}`));
     const code = seen?.disk.completed.get(`${id}/${row.attempt}`);
-    if (row.exitCode !== null && code !== undefined && row.exitCode !== code && row.status !== 'CANCELLED')
-      problem ??= `wrong end: ${id} ${row.exitCode}, ran ${code}`;
+    const isDoubted = row.reason?.code === 'OLDER_STATE' || row.status === 'CANCELLED';
+    if (code !== undefined && row.exitCode !== code && !isDoubted)
+      problem ??= `wrong end: ${id} ${row.status} ${row.exitCode}, ran ${code}`;
   }
   if (problem !== null || !herd.engine) return result();
   // A person decides: whatever was doubted is given up, and then nothing is held for it.

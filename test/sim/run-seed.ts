@@ -110,6 +110,9 @@ function open(herd: SimHerd, { accepted, deleted }: Workload): string[] {
   return [...accepted.keys(), ...deleted].flatMap((id) => {
     const row = rowOf(herd, id);
     if (!row) return deleted.has(id) ? [] : [`${id} lost`];
+    // The only worker that it may run on was deleted: it says so, and a person cancels it.
+    const target = row.spec.targetWorker;
+    if (row.status === 'PENDING' && target !== null && !engine.state.tables.workers.get(target)) return [];
     const settled = isFinal(row.status) && row.released && row.log?.archived !== false;
     return settled ? [] : [`${id} ${row.status}`];
   });

@@ -161,6 +161,30 @@ describe('a worker that is lost', () => {
     expect(desk.eventsOf(worker.id).length - before).toBeLessThanOrEqual(8);
   });
 
+  it('is deleted: what asks for it is placed anew, the rest given up, and all of it is stopped when it comes back', async () => {
+    const desk = await Desk.open(2);
+    const [first] = desk.herd.workers as [SimWorker];
+    const spec = { runMs: 600_000, resources: { cpu: 0.5 } };
+    const policies = ['replace', 'replace', 'wait', 'wait'] as const;
+    const rows = policies.map((onWorkerLost) => desk.submit({ ...spec, onWorkerLost }));
+    for (const row of rows) await desk.status(row.id, 'RUNNING');
+    const here = rows.filter((row) => desk.workerOf(row.id) === first).map((row) => desk.row(row.id));
+    silence(first);
+    await desk.reach('it is OFFLINE', () => workerStatus(desk, first) === 'OFFLINE');
+    desk.engine.workers.delete(SIM_ACTOR, first.id);
+    for (const { id, spec: asked } of here) {
+      if (asked.onWorkerLost === 'replace') await desk.reach('again', () => desk.row(id).attempt === 2);
+      else expect(desk.row(id)).toMatchObject({ status: 'FAILED', reason: { code: 'WORKER_DELETED' } });
+    }
+    expect(first.disk.processes.size).toBe(here.length);
+    mend(first);
+    await desk.reach('it was told', () => first.isRetired, 60_000);
+    expect(first.disk.processes.size).toBe(0);
+    for (const { id, spec: asked } of here)
+      if (asked.onWorkerLost === 'replace')
+        expect(desk.row(id)).toMatchObject({ status: 'RUNNING', attempt: 2 });
+  });
+
   it('P16: what went down with its machine is known at once, and replaced where that is asked for', async () => {
     const desk = await Desk.open(2);
     const plain = desk.submit({ runMs: 600_000 });
@@ -253,17 +277,74 @@ describe('clocks', () => {
     const rows = Array.from({ length: 10_000 }, () => desk.submit({ resources: { cpu: 100 } }));
     let woken = 0;
     for (const row of rows)
-      desk.engine.reads
-        .wait(row.id, 'final', 5_000, { aborted: false, onAbort: () => undefined })
-        .then(() => {
+      desk.engine.reads.wait(row.id, 'final', 5_000, { aborted: false, onAbort: () => undefined }).then(
+        () => {
           woken += 1;
-        });
+        },
+        () => undefined,
+      );
     await desk.pass(6_000);
     expect(woken).toBe(10_000);
   });
 });
 
+describe('a worker in a bad place', () => {
+  it('gets its work over a link so slow that the head judges it only after several pings', async () => {
+    const desk = await Desk.open(1);
+    const [worker] = desk.herd.workers as [SimWorker];
+    worker.link?.break();
+    worker.net = { ...black, delayMs: [350, 400], toHeadBlocked: false, toWorkerBlocked: false };
+    await desk.reach('it is back', () => desk.isOnline(worker));
+    const row = desk.submit({ runMs: 100 });
+    await desk.status(row.id, 'COMPLETED', 60_000);
+  });
+
+  it('D2: keeps its link, and what asks to be stopped without a head, while its disk is full and the head restarts', async () => {
+    const desk = await Desk.open(1);
+    const [worker] = desk.herd.workers as [SimWorker];
+    const row = desk.submit({ runMs: 60_000, onWorkerLost: 'stop', lostAfterMs: 5_000 });
+    await desk.status(row.id, 'RUNNING');
+    worker.disk.failNext('remember', 1_000_000);
+    desk.herd.killHead();
+    await desk.herd.startHead();
+    await desk.reach('it is back', () => desk.isOnline(worker));
+    const later = desk.submit({ runMs: 100 });
+    await desk.pass(30_000);
+    expect(desk.eventsOf(worker.id)).not.toContain('doubt');
+    expect(desk.row(row.id)).toMatchObject({ status: 'RUNNING', attempt: 1 });
+    expect(desk.row(later.id).status).toBe('ASSIGNED');
+    worker.disk.failNext('remember', 0);
+    await desk.status(later.id, 'COMPLETED');
+  });
+});
+
 describe('an older copy of the state', () => {
+  it('D6: is noticed by what its workers have seen, also when it has long gone further than that', async () => {
+    const desk = await Desk.open(1);
+    const [worker] = desk.herd.workers as [SimWorker];
+    const row = desk.submit({ runMs: 100, resources: { cpu: 4 } });
+    const behind = desk.submit({ runMs: 100, resources: { cpu: 4 } });
+    await desk.reach('all is stored', () => desk.engine.state.durableRev === desk.engine.state.rev);
+    const backup = desk.herd.backup();
+    await desk.status(behind.id, 'COMPLETED');
+    await desk.reach('the worker has let go', () => worker.disk.processes.size === 0);
+    silence(worker);
+    desk.herd.killHead();
+    desk.herd.restore(backup, false);
+    await desk.herd.startHead();
+    // Far beyond what the worker has seen of the other lineage.
+    for (let i = 0; i < 50; i++) {
+      desk.submit({ resources: { cpu: 100 } });
+      await desk.pass(10);
+    }
+    mend(worker);
+    await desk.reach('it is back', () => desk.isOnline(worker));
+    await desk.pass(5_000);
+    expect(desk.starts(behind.id)).toHaveLength(1);
+    for (const { id } of [row, behind])
+      expect(desk.row(id)).toMatchObject({ status: 'UNKNOWN', reason: { code: 'OLDER_STATE' } });
+  });
+
   it('D6: stops nothing, begins nothing again, and takes up what the copy knew under another number', async () => {
     const desk = await Desk.open(2);
     const ran = desk.submit({ runMs: 300, resources: { cpu: 4 } });

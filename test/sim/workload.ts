@@ -35,6 +35,8 @@ export class Workload {
       failsToStart: random.chance(0.05),
     };
     const onWorkerLost = random.pick(policies);
+    const targets = [...engine.state.tables.workers.all()].filter(({ status }) => status === 'ONLINE');
+    const target = onWorkerLost !== 'replace' && random.chance(0.15) ? targets[0]?.id : undefined;
     this.submitted += 1;
     const input = instanceSubmit.parse({
       command: JSON.stringify(script),
@@ -42,6 +44,7 @@ export class Workload {
       priority: random.int(2),
       graceMs: random.int(2_000),
       onWorkerLost,
+      ...(target && { targetWorker: target }),
       ...(onWorkerLost !== 'wait' && { lostAfterMs: 1_000 + random.int(8_000) }),
     });
     const row = refusable(() => engine.instances.submit(SIM_ACTOR, input));

@@ -5,6 +5,8 @@ import type { Terminal } from './text/terminal.ts';
 /** What `drover head` runs; see `HeadFlags` of the published package. */
 export interface HeadRun {
   readonly state: string;
+  /** `postgres://...`; null: SQLite in the state folder. */
+  readonly store: string | null;
   readonly host: string;
   readonly port: number;
   readonly alsoListen: number | null;
@@ -36,12 +38,44 @@ export interface WorkerRun {
   readonly onReady: (ready: { workerId: string; pid: number }) => void;
 }
 
+/** What `drover head backup` runs; see `BackupFlags` of the published package. */
+export interface BackupRun {
+  readonly state: string;
+  readonly store: string | null;
+  readonly file: string;
+  readonly withLogs: boolean;
+  readonly replace: boolean;
+}
+
+/** What `drover head restore` runs; see `RestoreFlags` of the published package. */
+export type RestoreRun = Omit<BackupRun, 'withLogs'>;
+
+/** What a backup says of itself. */
+export interface BackupMark {
+  readonly herd: string | null;
+  readonly epoch: number;
+  readonly rev: number;
+  readonly batch: number;
+  readonly at: string;
+  readonly store: string;
+}
+
 /** What the composition root lends: this package imports neither head nor worker. */
 export interface Hooks {
   readonly version: string;
-  /** Both resolve with the exit code. */
+  /** These two resolve with the exit code. */
   readonly runHead: (flags: HeadRun) => Promise<number>;
   readonly runWorker: (flags: WorkerRun) => Promise<number>;
+  readonly runBackup: (
+    flags: BackupRun,
+  ) => Promise<{ file: string; bytes: number; rows: number; header: BackupMark }>;
+  readonly runRestore: (flags: RestoreRun) => Promise<{
+    rows: number;
+    logs: number;
+    epoch: number;
+    header: BackupMark;
+    setAside: readonly string[];
+  }>;
 }
 
 export type Env = Readonly<Record<string, string | undefined>>;

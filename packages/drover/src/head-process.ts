@@ -1,7 +1,8 @@
 /** `drover head`: one head in the foreground, until a signal. */
-import { mkdirSync, rmSync } from 'node:fs';
+import { rmSync } from 'node:fs';
 import { join } from 'node:path';
-import { startHead } from '@drover/head';
+import { setFlagsFromString } from 'node:v8';
+import { ensurePrivateDir, startHead } from '@drover/head';
 import { acquireLock, writeAtomic } from '@drover/worker/os';
 import { makeProcessLog } from './process-log.ts';
 import { untilSignal } from './signals.ts';
@@ -9,6 +10,8 @@ import { VERSION } from './version.ts';
 
 export interface HeadFlags {
   readonly state: string;
+  /** `postgres://...`; null: SQLite in the state folder. */
+  readonly store: string | null;
   readonly host: string;
   readonly port: number;
   readonly alsoListen: number | null;
@@ -25,9 +28,18 @@ export interface HeadFlags {
 /** Open connections may not hold up the end for longer. */
 const STOP_MS = 9_000;
 
+/**
+ * Keeps the heap near what lives in it. Left to itself it grows to several times that under a load before the first full
+ * collection, and stays there: 965 MiB resident after 100,000 instances, of which 70 were alive.
+ */
+function keepSmall(): void {
+  setFlagsFromString('--heap-growing-percent=40');
+}
+
 /** @returns the exit code, when the head has ended. */
 export async function runHead(flags: HeadFlags): Promise<number> {
-  mkdirSync(flags.state, { recursive: true, mode: 0o700 });
+  keepSmall();
+  ensurePrivateDir(flags.state); // before anything is written there, the lock included
   const lock = acquireLock(flags.state);
   const log = makeProcessLog('head', flags.logLevel);
   // Heard from the first moment: a signal during the start ends it in order, right after.
@@ -35,6 +47,7 @@ export async function runHead(flags: HeadFlags): Promise<number> {
   const { pingMs, leaseMs, offlineMs } = flags;
   const head = await startHead({
     stateDir: flags.state,
+    store: flags.store,
     version: VERSION,
     host: flags.host,
     port: flags.port,

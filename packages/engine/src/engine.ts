@@ -63,6 +63,10 @@ export class Engine {
   readonly #version: string;
   /** Instances up to here were there when this head started. */
   readonly #loadedSeq: number;
+  /** The epoch of this head at its start, and the revision that it found. */
+  readonly #began: { readonly epoch: number; readonly rev: number };
+  /** A worker has proved that this state is an older copy. */
+  #isOlderCopy = false;
 
   private constructor(
     ports: Ports,
@@ -71,11 +75,13 @@ export class Engine {
     options: EngineOptions,
     loaded: readonly InstanceRow[],
     events: readonly EventRow[],
+    foundRev: number,
   ) {
     const timing = { ...TIMING, ...options.timing };
     this.#ports = ports;
     this.#version = options.version;
     this.#startedMs = ports.clock.wallMs();
+    this.#began = { epoch: state.epoch, rev: foundRev };
     this.#loadedSeq = loaded.reduce((most, row) => Math.max(most, row.seq), 0);
     this.state = state;
     this.herd = herd;
@@ -169,7 +175,7 @@ export class Engine {
       }
     });
     const instances = (loaded.get('instances') ?? []) as InstanceRow[];
-    const engine = new Engine(ports, state, herd, options, instances, events);
+    const engine = new Engine(ports, state, herd, options, instances, events, rev);
     const restored = meta.get('restored');
     if (restored !== undefined)
       ports.log.warn(
@@ -186,7 +192,9 @@ export class Engine {
    */
   #outrun(seen: { readonly epoch: number; readonly rev: number }): void {
     const { state } = this;
-    if (seen.epoch <= state.epoch && seen.rev <= state.rev) return;
+    // A revision of an earlier head that this one did not find: it began without it, however far it is by now.
+    const isMissing = seen.epoch < this.#began.epoch && seen.rev > this.#began.rev;
+    if (seen.epoch <= state.epoch && seen.rev <= state.rev && !isMissing) return;
     const ours = { epoch: state.epoch, rev: state.rev };
     const epoch = Math.max(seen.epoch, state.epoch) + 1;
     state.raiseEpoch(epoch);
@@ -195,7 +203,9 @@ export class Engine {
       const row = tx.get('meta', 'epoch');
       if (row) tx.put('meta', { ...row, value: String(epoch) });
     });
-    const doubted = this.#doubtAll();
+    // Once: a worker that says so over and over takes nothing back.
+    const doubted = this.#isOlderCopy ? 0 : this.#doubtAll();
+    this.#isOlderCopy = true;
     this.#ports.log.warn(
       { seen: { epoch: seen.epoch, rev: seen.rev }, ours, doubted },
       'a worker has seen a later state: this one is an older copy; nothing is stopped or begun again because of it',
@@ -313,8 +323,13 @@ const LOST_NEXT = {
 
 function nextStep(row: InstanceRow, neverFits: boolean): string {
   if (isFinal(row.status)) return 'nothing: it has ended';
+  if (row.cancel && row.status === 'UNKNOWN')
+    return 'it ends when its worker is back and has stopped it; "drover instance forget" ends it without';
   if (row.cancel) return 'it ends when its last process has gone';
-  if (neverFits) return 'ask for less, or add a worker that is large enough';
+  if (neverFits)
+    return row.spec.targetWorker === null
+      ? 'ask for less, or add a worker that is large enough'
+      : 'cancel it: the worker that it names cannot hold it, or is gone';
   const steps: Record<string, string> = {
     PENDING: 'it is placed as soon as it fits',
     ASSIGNED: 'its worker starts it',

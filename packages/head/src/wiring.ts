@@ -18,11 +18,13 @@ import { joinRoutes, workerRoutes } from './http/workers.ts';
 import { makeControlLinks } from './link/control.ts';
 import { streamRoutes } from './link/streams.ts';
 import { realClock, realRandom } from './os/clock.ts';
-import { openSqliteStore } from './store/sqlite-store.ts';
+import { openStore } from './store/open-store.ts';
 
 export interface HeadOptions {
   /** The state folder, held by the caller's lock. */
   readonly stateDir: string;
+  /** `postgres://...`; null: SQLite in the state folder. */
+  readonly store: string | null;
   readonly version: string;
   readonly host: string;
   /** 0: any free port. */
@@ -46,11 +48,11 @@ export interface Head {
 }
 
 export async function startHead(options: HeadOptions): Promise<Head> {
-  const { stateDir, log } = options;
-  const store = await openSqliteStore({ dir: stateDir, log });
+  const { stateDir, log, onFatal } = options;
+  const store = await openStore(options, { log, onFatal });
   const blobs = await openFolderBlobs({ dir: join(stateDir, 'blobs') });
   const { token, file: tokenFile } = await adminToken(stateDir);
-  const ports = { clock: realClock, random: realRandom, store, blobs, log, fatal: options.onFatal };
+  const ports = { clock: realClock, random: realRandom, store, blobs, log, fatal: onFatal };
   const engine = await Engine.start(ports, { version: options.version, timing: options.timing });
   const guard = makeGuard(engine, token, { trustLoopback: options.trustLoopback });
   const app = makeApp(guard, log);

@@ -32,7 +32,7 @@ export interface Script {
 export const scriptOf = (order: StartOrder): Script => JSON.parse(order.command as string) as Script;
 
 /** What can be made to fail. */
-export type Fallible = Exclude<keyof Machine, 'scan' | 'onEnd' | 'watchLog'>;
+export type Fallible = Exclude<keyof Machine, 'scan' | 'onEnd' | 'watchLog'> | 'remember';
 
 export class FakeDisk {
   readonly #faults = new Map<Fallible, number>();

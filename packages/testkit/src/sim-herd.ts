@@ -24,6 +24,8 @@ export interface SimWorker {
   link: SimLink | null;
   net: NetConditions;
   boots: number;
+  /** It was deleted, and has been told so. */
+  isRetired: boolean;
 }
 
 export const SIM_ACTOR: Actor = { kind: 'person', name: 'sim', project: DEFAULT_PROJECT };
@@ -162,6 +164,7 @@ export class SimHerd {
       link: null,
       net: GOOD_NET,
       boots: 1,
+      isRetired: false,
     };
     this.workers.push(worker);
     await this.startWorker(worker);
@@ -180,6 +183,7 @@ export class SimHerd {
         log: this.#log(`worker ${worker.id.slice(0, 4)}`),
         toBase64: (bytes) => Buffer.from(bytes).toString('base64'),
         remember: async (memory) => {
+          worker.disk.check('remember');
           worker.memory = memory;
         },
         noteContact: (monoMs) => {
@@ -286,6 +290,11 @@ export class SimHerd {
       workerId: worker.id,
       trace: (what) => this.trace(`link of ${worker.id.slice(0, 4)}`, what),
       onError: (error) => void this.errors.push(String(error)),
+      onDeleted: () => {
+        life.dead = true;
+        worker.agent = null;
+        worker.isRetired = true;
+      },
       onWorkerEndClosed: () => {
         if (worker.link === link) worker.link = null;
         this.clock.view(life).after(50 + this.random.int(200), () => this.#dial(worker, life));

@@ -2,7 +2,7 @@
  * One connection of the simulated network: two ends that may know of each other's end late, or never. What is sent may be
  * delayed, lost, doubled, or overtake; a direction that is blocked swallows everything, the news of a closed end too.
  */
-import type { HeadFrame, HeadMessage, WorkerMessage } from '@drover/core/wire';
+import { type HeadFrame, type HeadMessage, LINK_CLOSE, type WorkerMessage } from '@drover/core/wire';
 import type { Engine, LinkPort as HeadLinkPort, WorkerSession } from '@drover/engine';
 import type { Agent, LinkPort } from '@drover/worker/agent';
 import type { SeededRandom } from './seeded-random.ts';
@@ -42,6 +42,8 @@ export interface SimLinkParts {
   readonly onError: (error: unknown) => void;
   /** Each message and each end of the connection, in words. */
   readonly trace: (what: () => string) => void;
+  /** The head says that this worker was deleted: its process ends. */
+  readonly onDeleted: () => void;
   /** The worker's end is closed: it dials again. */
   readonly onWorkerEndClosed: () => void;
 }
@@ -73,7 +75,7 @@ export class SimLink {
     const { engine, workerId } = parts;
     const headPort: HeadLinkPort = {
       send: (frames) => this.#sendToWorker(frames),
-      close: () => this.closeHeadEnd(),
+      close: (code) => this.closeHeadEnd(code),
     };
     this.#session = engine.openSession(workerId, headPort);
     this.#carry('toWorker', () => {
@@ -139,13 +141,16 @@ export class SimLink {
   }
 
   /** The head closes its end, or its process has died: the worker hears of it when the network lets it. */
-  closeHeadEnd(): void {
+  closeHeadEnd(code = 1006): void {
     if (!this.#headOpen) return;
     this.#headOpen = false;
     this.#parts.trace(() => 'the head closes its end');
     const { clock, headLife } = this.#parts;
     clock.view(headLife).after(0, () => this.#session.closed());
-    this.#carry('toWorker', () => this.closeWorkerEnd());
+    this.#carry('toWorker', () => {
+      if (code === LINK_CLOSE.deleted && this.#workerOpen) this.#parts.onDeleted();
+      this.closeWorkerEnd();
+    });
   }
 
   closeWorkerEnd(): void {

@@ -86,11 +86,13 @@ function disagreement(
 ): string | null {
   const started = lines.some((line) => line.what === 'start');
   const end = lines.find((line) => line.what === 'end');
-  const mayBeCut = one.cancelledAtMs !== null || ending.unsupervised.has(one.id) || one.policy === 'stop';
+  // Its worker had no head for too long and says so. Why is lost only with a worker that dies on a full disk.
+  const isStopped =
+    one.policy === 'stop' && (view.reason?.code === 'HEAD_LOST' || ending.onFullDisk.has(one.id));
+  const mayBeCut = one.cancelledAtMs !== null || ending.unsupervised.has(one.id) || isStopped;
   if (view.status === 'COMPLETED')
     return end?.code === 0 ? null : `the witness saw ${end ? `the exit code ${end.code}` : 'no end'}`;
-  if (view.status === 'CANCELLED')
-    return one.cancelledAtMs !== null || one.policy === 'stop' ? null : 'nobody asked for that';
+  if (view.status === 'CANCELLED') return one.cancelledAtMs !== null ? null : 'nobody asked for that';
   if (view.exitCode === null) {
     if (mayBeCut) return null;
     if (ending.onFullDisk.has(one.id) && end === undefined) return null;

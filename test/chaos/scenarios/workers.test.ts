@@ -1,5 +1,5 @@
 /** Workers are killed, stopped, doubled and upgraded. Titles begin with the number of the scenario. */
-import { cpSync } from 'node:fs';
+import { cpSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterEach, beforeAll, describe, expect, it } from 'vitest';
 import { shimsOf } from '../faults/processes.ts';
@@ -125,6 +125,8 @@ describe('a worker that dies', () => {
     cpSync(worker.disk.folder, copy, { recursive: true, filter: (path) => !/lock/.test(path) });
     const args = worker.args.map((each) => (each === worker.disk.folder ? copy : each));
     const clone = stage.herd.launch('w2', args, worker.env);
+    const said = (): string => readFileSync(stage.herd.logOf('w2-other'), 'utf8');
+    await expect.poll(said, { timeout: 20_000 }).toContain('another process uses its identity');
     const view = await stage.submit(stage.counting(20), 'w1');
     expect(await stage.ended(view.id)).toMatchObject({ status: 'COMPLETED', attempt: 1 });
     expect(await Promise.race([clone.ready.then(() => 'ONLINE'), pause(100).then(() => 'not')])).toBe('not');

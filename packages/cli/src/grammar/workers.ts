@@ -61,13 +61,16 @@ function joinToken(run: Run): Command {
   return noun.addCommand(create).addCommand(list).addCommand(remove);
 }
 
-/** `drover head`, which runs one in the foreground, and `drover head status`. */
+/** `drover head`, which runs one in the foreground, and what is done to its state. */
 export function headCommand(run: Run): Command {
-  const command = withJson(makeCommand('head', 'run a head in the foreground; with the verb status: ask one'))
+  const command = withJson(
+    makeCommand('head', 'run a head in the foreground; with a verb: status, backup or restore'),
+  )
     .enablePositionalOptions()
     .allowExcessArguments()
-    .usage('[options] | status')
+    .usage('[options] | status | backup | restore')
     .option('--state <dir>', 'state folder (default: head below the state folder)')
+    .option('--store <store>', 'sqlite, or postgres://... (default: sqlite in the state folder)')
     .option('--host <address>', 'address to listen on (default 127.0.0.1)')
     .option('--port <n>', 'port to listen on, 0 for a free one (default 3768)', whole(0, 65_535))
     .option('--also-listen <port>', 'a second port on loopback', whole(1, 65_535))
@@ -81,5 +84,18 @@ export function headCommand(run: Run): Command {
   command.action(async () => await run(command, async () => (await import('../head/run.ts')).runHead));
   const status = withHead(makeCommand('status', 'show the head that is in use'));
   status.action(async () => await run(status, async () => (await import('../head/status.ts')).status));
-  return command.addCommand(status);
+  const backup = withJson(makeCommand('backup', 'write the state of a head to a file, while it runs'))
+    .argument('<file>', 'the backup to write')
+    .option('--state <dir>', 'state folder of the head (default: head below the state folder)')
+    .option('--store <store>', 'sqlite, or postgres://... (DROVER_STORE)')
+    .option('--with-logs', 'also the archived logs')
+    .option('--replace', 'replace a backup of that name');
+  backup.action(async () => await run(backup, async () => (await import('../head/backup.ts')).backup));
+  const restore = withJson(makeCommand('restore', 'put the state of a backup in place, where no head runs'))
+    .argument('<file>', 'the backup to read')
+    .option('--state <dir>', 'state folder to restore to (default: head below the state folder)')
+    .option('--store <store>', 'sqlite, or postgres://... (DROVER_STORE)')
+    .option('--replace', 'set a state that is there aside');
+  restore.action(async () => await run(restore, async () => (await import('../head/restore.ts')).restore));
+  return command.addCommand(status).addCommand(backup).addCommand(restore);
 }

@@ -6,10 +6,12 @@ import { headFolder } from '../settings/state.ts';
 import { surviveClosedPipe } from '../text/terminal.ts';
 import { unknownVerb } from '../worker/run.ts';
 import { checkLogLevel } from './log-level.ts';
+import { checkStore } from './store.ts';
 
 interface Flags {
   readonly json?: boolean;
   readonly state?: string;
+  readonly store?: string;
   readonly host?: string;
   readonly port?: number;
   readonly alsoListen?: number;
@@ -29,7 +31,7 @@ export const DEFAULT_PORT = 3768;
 export async function runHead(call: Call): Promise<number> {
   const flags = call.command.opts<Flags>();
   const { terminal, args } = call;
-  if (args[0] !== undefined) throw unknownVerb('head', args[0], ['status']);
+  if (args[0] !== undefined) throw unknownVerb('head', args[0], ['status', 'backup', 'restore']);
   const host = flags.host ?? '127.0.0.1';
   if (!isLoopback(host)) {
     if (!flags.insecureBind) {
@@ -47,6 +49,7 @@ export async function runHead(call: Call): Promise<number> {
   const port = flags.port ?? DEFAULT_PORT;
   const serving = call.hooks.runHead({
     state: resolve(flags.state || headFolder(call.env)),
+    store: checkStore(flags.store),
     host,
     port,
     alsoListen: flags.alsoListen ?? null,

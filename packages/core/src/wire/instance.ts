@@ -61,6 +61,10 @@ export const instanceSubmit = z
     path: ['lostAfterMs'],
     message: 'needs onWorkerLost "replace" or "stop": to wait has no end',
   })
+  .refine((body) => body.onWorkerLost !== 'replace' || body.targetWorker == null, {
+    path: ['onWorkerLost'],
+    message: '"replace" runs it on another worker, and targetWorker allows only one: leave out one of them',
+  })
   .refine((body) => body.gpuIndices == null || body.targetWorker != null, {
     path: ['gpuIndices'],
     message: 'needs targetWorker: an index means something on one worker only',

@@ -82,7 +82,13 @@ export const workerFrame = z.discriminatedUnion('type', [
   z.object({ type: z.literal('inventory'), items: z.array(attemptFact).max(100_000) }),
   z.object({ type: z.literal('report'), items: z.array(attemptFact).max(10_000) }),
   /** `answered`: the `sentMs` of the newest pong that has come; what the head sent before that pong has come too. */
-  z.object({ type: z.literal('ping'), sentMs: z.number(), answered: z.number().nullish() }),
+  z.object({
+    type: z.literal('ping'),
+    sentMs: z.number(),
+    answered: z.number().nullish(),
+    /** Frames of a head that the worker has refused because of their fences. */
+    refused: z.int().min(0).optional(),
+  }),
   /** A stream that was asked for will not come: the log is not here (any more). */
   z.object({ type: z.literal('noLog'), ticket: z.string().max(100) }),
 ]);

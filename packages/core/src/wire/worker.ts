@@ -61,6 +61,8 @@ export const workerView = z.object({
   /** Attempts found on the worker that this head does not know. They are kept and shown, never killed. */
   unknownInstances: z.array(z.object({ instance: z.string(), attempt: z.int() })),
   lastSeenAt: z.iso.datetime().nullable(),
+  /** Messages of an older or another head, or that came twice, which it has refused since it started. */
+  refusedFrames: z.int(),
   /** Worker's wall clock minus the head's at the handshake, in milliseconds. */
   clockSkewMs: z.int().nullable(),
   createdAt: z.iso.datetime(),

@@ -6,7 +6,7 @@
 import { SYSTEM } from '../actor.ts';
 import { logKey } from '../logs/key.ts';
 import type { Ports } from '../ports.ts';
-import type { InstanceRow, TombstoneRow } from '../state/rows.ts';
+import type { InstanceRow, TombstoneRow, WorkerRow } from '../state/rows.ts';
 import type { State } from '../state/state.ts';
 import type { Transaction } from '../state/transaction.ts';
 import type { Links } from '../workers/links.ts';
@@ -22,12 +22,22 @@ export const isBuried = (tx: Transaction, instance: string, attempt: number): bo
 /** Written with the deletion of a record that its worker may still hold: in the same commit, so that no crash parts them. */
 export function bury(tx: Transaction, row: InstanceRow, nowMs: number): void {
   if (row.workerId === null || row.attempt === 0 || !tx.get('workers', row.workerId)) return;
+  buryOn(tx, { instance: row.id, attempt: row.attempt }, { id: row.workerId, project: row.project }, nowMs);
+}
+
+/** What is given up with its worker: should it come back with it, it is told to stop it. */
+export function buryOn(
+  tx: Transaction,
+  ref: { readonly instance: string; readonly attempt: number },
+  worker: Pick<WorkerRow, 'id' | 'project'>,
+  nowMs: number,
+): void {
   tx.put('tombstones', {
-    id: tombstoneId(row.id, row.attempt),
-    project: row.project,
+    id: tombstoneId(ref.instance, ref.attempt),
+    project: worker.project,
     name: null,
     status: 'BURIED',
-    owner: `workers/${row.workerId}`,
+    owner: `workers/${worker.id}`,
     createdMs: nowMs,
   });
 }
@@ -55,8 +65,12 @@ export function sweepTombstones(state: State, ports: Ports, links: Links): void 
   const done = [...state.tables.tombstones.all()].filter(isDone);
   for (const link of links.all())
     for (const [tag, toldMs] of link.forgets) if (toldMs < link.confirmedMs) link.forgets.delete(tag);
-  if (done.length === 0 || state.stalled !== null) return;
+  const gone = [...state.tables.identities.all()].filter(
+    ({ deletedMs }) => deletedMs != null && now - deletedMs > TOMBSTONE_MS,
+  );
+  if (done.length + gone.length === 0 || state.stalled !== null) return;
   state.transact(SYSTEM, (tx) => {
+    for (const { id } of gone) tx.delete('identities', id);
     for (const stone of done) tx.delete('tombstones', stone.id);
   });
 }

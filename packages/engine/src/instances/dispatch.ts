@@ -2,18 +2,36 @@
 import { isFinal } from '@drover/core';
 import type { StartOrder } from '@drover/core/wire';
 import type { Controller } from '../reconcile/reconciler.ts';
-import type { InstanceRow } from '../state/rows.ts';
+import type { InstanceRow, ReservationRow } from '../state/rows.ts';
 import type { State } from '../state/state.ts';
 import type { Links } from '../workers/links.ts';
+
+/** Keys of what was left behind on a worker begin so; other keys are instances. */
+const LEFT = 'reservations/';
+
+/** What an instance has left behind on a worker that is here is stopped. */
+function stopLeft(state: State, links: Links, id: string): void {
+  const row = state.tables.reservations.get(id);
+  const link = row?.workerId ? links.get(row.workerId) : undefined;
+  if (!row?.leftBy || row.leftBy.ended || !link?.settled) return;
+  const { instance, attempt } = row.leftBy;
+  const graceMs = state.tables.instances.get(instance)?.spec.graceMs ?? 0;
+  links.tell(link, { type: 'stop', instance, attempt, graceMs });
+}
 
 export function dispatchController(state: State, links: Links): Controller {
   return {
     name: 'dispatch',
-    watches: (change) => (change.collection === 'instances' && change.after ? [change.id] : []),
+    watches: ({ collection, id, after }) => {
+      if (!after) return [];
+      if (collection === 'reservations') return (after as ReservationRow).leftBy ? [`${LEFT}${id}`] : [];
+      return collection === 'instances' ? [id] : [];
+    },
     *all() {
       for (const row of state.tables.instances.all()) yield row.id;
     },
     reconcile(id) {
+      if (id.startsWith(LEFT)) stopLeft(state, links, id.slice(LEFT.length));
       const row = state.tables.instances.get(id);
       const link = row?.workerId ? links.get(row.workerId) : undefined;
       if (!row || !link?.settled || row.attempt === 0) return undefined;

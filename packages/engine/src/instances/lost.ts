@@ -26,7 +26,10 @@ export const isOfOlderState = (row: InstanceRow): boolean =>
 /** From UNKNOWN back to PENDING. With a cancel under way it ends instead: nobody wants it to run again. */
 export function replaceIn(tx: Transaction, ports: Ports, row: InstanceRow, reason: Reason): InstanceRow {
   const nowMs = ports.clock.wallMs();
-  if (row.cancel) return giveUpIn(tx, row, nowMs, reason);
+  if (row.cancel) {
+    const words = `cancelled by ${row.cancel.by}; its worker did not return`;
+    return giveUpIn(tx, row, nowMs, { code: 'CANCELLED', message: words });
+  }
   leaveBehind(tx, row);
   const next = moveInstance(tx, row, 'replace', nowMs, {
     workerId: null,

@@ -63,7 +63,8 @@ function judge(tx: Transaction, row: InstanceRow | undefined, workerId: string, 
     return isBuried(tx, fact.instance, fact.attempt) || remnantOf(tx, workerId, fact) ? 'stale' : 'unknown';
   if (fact.attempt < row.attempt) return 'stale';
   if (fact.attempt > row.attempt) {
-    if (isOfOlderState(row)) return 'known';
+    if (isOfOlderState(row) && fact.attempt <= row.attempt + MOST_AHEAD && tx.get('workers', workerId))
+      return 'known';
     // A person decided about it when this copy of the state did not know of the attempt.
     return isFinal(row.status) && GIVEN_UP.has(row.reason?.code ?? '') ? 'stale' : 'unknown';
   }
@@ -73,6 +74,8 @@ function judge(tx: Transaction, row: InstanceRow | undefined, workerId: string, 
   return row.workerId === workerId ? 'known' : 'unknown';
 }
 
+/** No instance has had so many attempts that this state does not know of. */
+const MOST_AHEAD = 1_000;
 const GIVEN_UP: ReadonlySet<string> = new Set(['FORGOTTEN', 'CANCELLED']);
 
 /** An attempt that this copy of the state did not know of, of an instance that it does: it is where it is. */
@@ -86,8 +89,9 @@ function adopt(
   const worker = tx.get('workers', workerId);
   if (!worker) return row;
   leaveBehind(tx, row);
+  const doubted = row.status === 'UNKNOWN' ? row : moveInstance(tx, row, 'lose', ports.clock.wallMs(), {});
   const next: InstanceRow = {
-    ...row,
+    ...doubted,
     attempt: fact.attempt,
     workerId: worker.id,
     workerHost: worker.offer?.host ?? null,

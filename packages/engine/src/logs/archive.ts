@@ -54,6 +54,10 @@ export function archiveController(state: State, ports: Ports, links: Links, stre
     const isKept =
       state.tables.instances.get(left.instance) ?? (await ports.store.get('instances', left.instance));
     if (isKept) await store(left, link);
+    // Deleted meanwhile: its log must not stay behind.
+    const isStillKept =
+      state.tables.instances.get(left.instance) ?? (await ports.store.get('instances', left.instance));
+    if (isKept && !isStillKept) await ports.blobs.delete(logKey(left.instance, left.attempt));
     state.transact(SYSTEM, (tx) => tx.delete('reservations', row.id));
     links.forget(link, left.instance, left.attempt);
   };

@@ -144,6 +144,11 @@ function summarise(workers: Explanation['workers'], neverFits: boolean, unit: Un
       message: `waits for room for all ${unit.demands.length} members at once`,
     };
   const online = workers.filter((worker) => worker.status === 'ONLINE');
+  if (demand.targetWorker !== null && !workers.some(({ workerId }) => workerId === demand.targetWorker))
+    return {
+      code: 'TARGET_WORKER_DELETED',
+      message: `worker ${demand.targetWorker}, the only one that it may run on, was deleted; cancel it`,
+    };
   if (neverFits) {
     const best = [...workers].sort((a, b) => a.failing.length - b.failing.length)[0];
     const why = best?.failing.map((each) => each.message).join('; ') ?? '';

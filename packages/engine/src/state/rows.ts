@@ -115,6 +115,8 @@ export interface IdentityRow extends RowBase {
   readonly id: WorkerId;
   readonly digest: string;
   readonly createdMs: number;
+  /** When its worker was deleted; it may come back to be told so, and can do nothing else. */
+  readonly deletedMs?: number | null;
 }
 
 export interface JoinTokenRow extends RowBase {

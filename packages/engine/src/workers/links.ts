@@ -12,6 +12,8 @@ export interface Link {
   readonly session: string;
   readonly port: LinkPort;
   heardMs: number;
+  /** As the worker says: see `WorkerView.refusedFrames`. */
+  refusedFrames: number;
   clockSkewMs: number;
   /** Orders given on this link, by `instance/attempt`: a new link is told everything anew. */
   readonly told: Map<string, Set<string>>;
@@ -71,6 +73,7 @@ export class Links {
       session,
       port,
       heardMs,
+      refusedFrames: 0,
       openedMs: heardMs,
       pongs: new Map(),
       confirmedMs: Number.NEGATIVE_INFINITY,

@@ -1,5 +1,5 @@
 /**
- * Who is still there. A link that stays silent for the lease is closed; a worker that is not heard of for the whole
+ * Who is still there. A worker that is silent for the lease is SUSPECT; one that is not heard of for the whole
  * offline time is OFFLINE. All by the monotonic clock.
  *
  * A head whose own loop was late, or that was stopped and continued, judges nobody: the silence may be its own. It

@@ -3,9 +3,10 @@ import { DroverError, isFinal, isUuid, type WorkerId, type WorkerStatus } from '
 import type { JoinBody } from '@drover/core/wire';
 import type { Actor } from '../actor.ts';
 import { recordWorker } from '../events/record.ts';
+import { buryOn } from '../instances/departure.ts';
 import type { InstancesByWorker } from '../instances/index-by-worker.ts';
 import { giveUpIn, isOfOlderState, replaceIn } from '../instances/lost.ts';
-import { moveInstance } from '../instances/move.ts';
+import { moveInstance, releaseReservation } from '../instances/move.ts';
 import type { Ports } from '../ports.ts';
 import type { JoinTokenRow, WorkerRow } from '../state/rows.ts';
 import type { State } from '../state/state.ts';
@@ -62,6 +63,7 @@ export class WorkerService {
         project: actor.project,
         name: null,
         status: 'VALID',
+        deletedMs: null,
         owner: `workers/${body.workerId}`,
         digest,
         createdMs: now,
@@ -179,6 +181,7 @@ export class WorkerService {
     for (const id of this.#byWorker.of(row.id)) {
       const instance = tx.get('instances', id);
       if (!instance) continue;
+      buryOn(tx, { instance: id, attempt: instance.attempt }, row, now);
       if (!isFinal(instance.status)) {
         const lost =
           instance.status === 'UNKNOWN'
@@ -187,21 +190,22 @@ export class WorkerService {
         if (lost.spec.onWorkerLost === 'replace' && !isOfOlderState(lost))
           replaceIn(tx, this.#ports, lost, reason);
         else giveUpIn(tx, lost, now, reason);
-      } else
-        tx.put('instances', {
-          ...instance,
-          released: true,
-          log: instance.log?.archived ? instance.log : null,
-        });
-      for (const reservation of tx.ownedBy('reservations', `instances/${id}`))
-        tx.delete('reservations', reservation.id);
+        continue;
+      }
+      releaseReservation(tx, id);
+      tx.put('instances', {
+        ...instance,
+        released: true,
+        log: instance.log?.archived ? instance.log : null,
+      });
     }
-    for (const remnant of tx.ownedBy('reservations', `workers/${row.id}`))
+    for (const remnant of tx.ownedBy('reservations', `workers/${row.id}`)) {
+      if (remnant.leftBy) buryOn(tx, remnant.leftBy, row, now);
       tx.delete('reservations', remnant.id);
+    }
     const identity = tx.get('identities', row.id);
-    if (identity) this.#byDigest.delete(identity.digest);
-    for (const stone of tx.ownedBy('tombstones', `workers/${row.id}`)) tx.delete('tombstones', stone.id);
-    tx.delete('identities', row.id);
+    // It may come back with what was given up here: it is told to stop that, and then that it was deleted.
+    if (identity) tx.put('identities', { ...identity, status: 'DELETED', deletedMs: now });
     tx.delete('workers', row.id);
     tx.event({
       noun: 'workers',

@@ -4,7 +4,7 @@
  * Absence is never an order: an attempt that this head does not know is kept by its worker and shown here. An attempt
  * that the worker should have and has no trace of is started (when it never ran) or has failed.
  */
-import { DroverError, isFinal } from '@drover/core';
+import { DroverError, hash53, isFinal } from '@drover/core';
 import {
   type AttemptFact,
   type HeadFrame,
@@ -32,6 +32,11 @@ import { moveWorker } from './move.ts';
 
 /** A worker that speaks of a far later state than ours is broken, not ahead. Epochs may be seconds of Unix time. */
 const MOST_JUMP = { epoch: 10_000_000_000, rev: 1_000_000_000_000 } as const;
+
+/** A worker that was deleted is looked at again so often, until it holds nothing. */
+const FAREWELL_MS = 10_000;
+/** The digest of an empty inventory. */
+const NOTHING = hash53('');
 
 export interface SessionContext {
   readonly state: State;
@@ -141,7 +146,8 @@ export class WorkerSession {
   }
 
   /** What the present link of this worker is told over and over: nothing is sent before a hello. */
-  #pong({ sentMs, answered }: Extract<WorkerFrame, { type: 'ping' }>): void {
+  #pong({ sentMs, answered, refused }: Extract<WorkerFrame, { type: 'ping' }>): void {
+    if (this.#link) this.#link.refusedFrames = refused ?? 0;
     if (this.#link) this.#context.links.pong(this.#link, sentMs, answered ?? null);
   }
 
@@ -223,10 +229,13 @@ export class WorkerSession {
       } else moveWorker(tx, row, 'hear', now, null, about);
       return true;
     });
-    if (!known) {
+    if (!known && frame.digest === NOTHING) {
       this.#port.close(LINK_CLOSE.deleted, 'this worker has been deleted');
       return;
     }
+    // It still holds something: what was given up with it is stopped first.
+    if (!known)
+      ports.clock.after(FAREWELL_MS, () => this.#port.close(LINK_CLOSE.stopping, 'say what is left'));
     const clockSkewMs = Math.round(frame.wallMs - now);
     this.#link = links.open(this.#workerId, frame.session, this.#port, { clockSkewMs, protocol });
     const sendInventory = frame.digest !== expectedDigest(this.#context, this.#workerId);
@@ -259,10 +268,10 @@ export class WorkerSession {
         for (const id of mine) {
           const row = tx.get('instances', id);
           if (!row || present.has(attemptTag({ instance: id, attempt: row.attempt }))) continue;
-          if (row.status === 'RUNNING' || (row.status === 'UNKNOWN' && row.startedMs !== null))
+          // Nothing of it is here; how it ended, or whether it ran, its worker does not know any more.
+          if (isOfOlderState(row)) releaseReservation(tx, row.id);
+          else if (row.status === 'RUNNING' || (row.status === 'UNKNOWN' && row.startedMs !== null))
             observeAbsence(tx, ports, row);
-          // Nothing of it is here; whether it ran, its worker does not know any more.
-          else if (isOfOlderState(row)) releaseReservation(tx, row.id);
           else if (row.status === 'UNKNOWN') observeFact(tx, ports, this.#workerId, absentFact(row), false);
           else if (isFinal(row.status) && !row.released)
             observeFact(tx, ports, this.#workerId, { ...absentFact(row), phase: 'RELEASED' }, true);
@@ -271,6 +280,12 @@ export class WorkerSession {
         }
       }
     });
+    const { links } = this.#context;
+    const unknown = links.unknown.get(this.#workerId) ?? [];
+    links.unknown.set(
+      this.#workerId,
+      unknown.filter((ref) => present?.has(attemptTag(ref))),
+    );
     link.settled = true;
     this.#context.poke(mine);
     if (link.protocol > 1) this.#send({ type: 'settled' });

@@ -34,6 +34,7 @@ export function viewWorker(
     instances: room?.holdings.size ?? 0,
     unknownInstances: links.unknown.get(row.id)?.map((each) => ({ ...each })) ?? [],
     lastSeenAt: lastSeenMs === null ? null : isoStamp(lastSeenMs),
+    refusedFrames: links.get(row.id)?.refusedFrames ?? 0,
     clockSkewMs: links.get(row.id)?.clockSkewMs ?? null,
     createdAt: isoStamp(row.createdMs),
   };

@@ -3,7 +3,7 @@ import { chmodSync, closeSync, existsSync, fsyncSync, openSync, renameSync, rmSy
 import { dirname, join } from 'node:path';
 import type { SqlDatabase, SqlDriver } from './driver.ts';
 import { diskIsFull, failureOf, isDamage, ThreadFailure } from './failures.ts';
-import { inspect, migrate } from './migrations.ts';
+import { howToRestore, inspect, migrate } from './migrations.ts';
 
 /** How long a connection waits for another process before it reports busy. */
 const BUSY_TIMEOUT_MS = 2_000;
@@ -26,14 +26,14 @@ export interface OpenedFile {
  */
 export function openForWriting(driver: SqlDriver, dir: string): OpenedFile {
   const path = join(dir, DATABASE_NAME);
-  const releaseLock = lock(driver, dir);
+  const releaseLock = lockDirectory(driver, dir);
   let db: SqlDatabase | null = null;
   try {
     if (!existsSync(path)) create(driver, dir, path);
     for (const suffix of ['', '-wal', '-shm']) if (existsSync(path + suffix)) chmodSync(path + suffix, 0o600);
     db = driver.open(path);
     db.exec(`PRAGMA busy_timeout = ${BUSY_TIMEOUT_MS}`);
-    check(db, path);
+    quickCheck(db, path);
     const migratedFrom = inspect(db, path);
     configure(db); // writes to the file, so only now
     migrate(db, migratedFrom);
@@ -54,9 +54,14 @@ export function openForWriting(driver: SqlDriver, dir: string): OpenedFile {
   } catch (error) {
     db?.close();
     releaseLock();
-    if (isDamage(error)) throw damaged(path, error);
-    throw failureOf(error, path, () => diskIsFull(dir));
+    throw openingFailure(error, path);
   }
+}
+
+/** What went wrong with a database as a whole, with what to do about it. */
+export function openingFailure(error: unknown, path: string): ThreadFailure {
+  if (isDamage(error)) return damaged(path, error);
+  return failureOf(error, path, () => diskIsFull(dirname(path)));
 }
 
 /** A second connection that can only read. */
@@ -81,7 +86,7 @@ function create(driver: SqlDriver, dir: string, path: string): void {
   if (existsSync(`${path}-wal`))
     throw new ThreadFailure(
       'fatal',
-      `The database ${path} is missing, but its log ${path}-wal is there. Put the file back, or move the log away to start anew.`,
+      `The database ${path} is missing, but its log ${path}-wal is there. Put the file back. ${howToRestore(dir)}`,
     );
   const draft = `${path}.new`;
   for (const suffix of ['', '-wal', '-shm', '-journal']) rmSync(draft + suffix, { force: true });
@@ -98,7 +103,8 @@ function create(driver: SqlDriver, dir: string, path: string): void {
   syncPath(dirname(dir));
 }
 
-function check(db: SqlDatabase, path: string): void {
+/** Reads the whole database. @throws {ThreadFailure} fatal, when it is damaged */
+export function quickCheck(db: SqlDatabase, path: string): void {
   const found = db.prepare('PRAGMA quick_check(3)').all([]).flat();
   if (found.length !== 1 || found[0] !== 'ok') throw damaged(path, found.join('; '));
 }
@@ -107,13 +113,16 @@ function damaged(path: string, cause: unknown): ThreadFailure {
   const detail = cause instanceof Error ? cause.message : String(cause);
   return new ThreadFailure(
     'fatal',
-    `The database ${path} is damaged (${detail}). Nothing was changed. Restore it from a backup, or move it away to start anew.`,
+    `The database ${path} is damaged (${detail}). Nothing was changed. ${howToRestore(dirname(path))}`,
     { cause },
   );
 }
 
-/** An exclusive lock of SQLite on a file of its own: the system drops it when the process ends in whatever way. */
-function lock(driver: SqlDriver, dir: string): () => void {
+/**
+ * An exclusive lock of SQLite on a file of its own: the system drops it when the process ends in whatever way.
+ * @returns the way to give it back. @throws {ThreadFailure} `busy` when another head holds the directory
+ */
+export function lockDirectory(driver: SqlDriver, dir: string): () => void {
   const path = join(dir, 'drover.lock');
   if (!existsSync(path)) closeSync(openSync(path, 'a', 0o600));
   const db = driver.open(path);

@@ -2,10 +2,12 @@
  * Numbered migrations of the columns. Bodies are not touched here: they have their own version `v` and are brought up
  * by the engine's upcasters. A migration that was released is never edited; a new one is appended.
  */
+import { dirname } from 'node:path';
 import type { SqlDatabase } from './driver.ts';
 import { ThreadFailure } from './failures.ts';
 
-interface Migration {
+/** One step of the columns. */
+export interface Migration {
   readonly version: number;
   readonly sql: string;
 }
@@ -41,7 +43,7 @@ const FIRST_TABLES = [
   'events',
 ];
 
-const MIGRATIONS: readonly Migration[] = [
+export const MIGRATIONS: readonly Migration[] = [
   {
     version: 1,
     sql: `
@@ -53,37 +55,41 @@ const MIGRATIONS: readonly Migration[] = [
 ];
 
 /** The schema that this program writes. */
-const SCHEMA_VERSION = MIGRATIONS.length;
+export const SCHEMA_VERSION: number = MIGRATIONS.length;
+
+/** What a person does about a state that cannot be used. */
+export const howToRestore = (dir: string): string =>
+  `Restore it from a backup with: drover head restore FILE --state ${dir} --replace. To start anew instead, move the file away.`;
 
 /**
  * Looks at a database that exists, without changing it.
  * @returns its schema version.
  * @throws {ThreadFailure} for a newer schema, a blank file, or another program's file.
  */
-export function inspect(db: SqlDatabase, path: string): number {
+export function inspect(db: SqlDatabase, path: string, known: number = SCHEMA_VERSION): number {
   const found = pragma(db, 'user_version');
   const application = pragma(db, 'application_id');
   if (found === 0 && application === 0)
     throw new ThreadFailure(
       'fatal',
-      `The database ${path} is blank although it exists: what it held is lost. Restore it from a backup, or move it away to start anew.`,
+      `The database ${path} is blank although it exists: what it held is lost. ${howToRestore(dirname(path))}`,
     );
   if (application !== APPLICATION_ID)
     throw new ThreadFailure(
       'fatal',
       `The database ${path} was not made by Drover (application id ${application}).`,
     );
-  if (found > SCHEMA_VERSION)
+  if (found > known)
     throw new ThreadFailure(
       'fatal',
-      `The database ${path} has schema version ${found}, but this program knows versions up to ${SCHEMA_VERSION}. Start the newer Drover that wrote it.`,
+      `The database ${path} has schema version ${found}, but this program knows versions up to ${known}. Start the newer Drover that wrote it.`,
     );
   return found;
 }
 
-/** Brings the database from schema version `found` to SCHEMA_VERSION, each step in a transaction of its own. */
-export function migrate(db: SqlDatabase, found: number): void {
-  for (const { version, sql } of MIGRATIONS.slice(found))
+/** Brings the database from schema version `found` to the newest, each step in a transaction of its own. */
+export function migrate(db: SqlDatabase, found: number, migrations: readonly Migration[] = MIGRATIONS): void {
+  for (const { version, sql } of migrations.slice(found))
     db.exec(
       `BEGIN IMMEDIATE; ${sql}; PRAGMA application_id = ${APPLICATION_ID}; PRAGMA user_version = ${version}; COMMIT;`,
     );

@@ -2,15 +2,11 @@
 import type { CollectionName, PageQuery, StoredRow } from '@drover/engine';
 import type { SqlDatabase, SqlStatement, SqlValue } from './driver.ts';
 import type { PackedRows } from './messages.ts';
+import { checkLimit, pageSql, ROW_COLUMNS } from './page-sql.ts';
 import { COLUMNS, tableOf } from './tables.ts';
 
 /** Rows that travel in one message, so that the main thread unpacks one part while the next is read. */
 const PART_ROWS = 1_000;
-/** Limits of a page. Queries beyond them are mistakes of the caller. */
-const MAX_PAGE_ROWS = 100_000;
-const MAX_STATUSES = 32;
-
-const ROW_COLUMNS = [...COLUMNS, 'body'].join(', ');
 
 /** The reading half of the store. */
 export class Reader {
@@ -67,10 +63,7 @@ export class Reader {
   /** @throws {RangeError} when the limit is no whole number, or too large. */
   page(query: PageQuery, give: (part: PackedRows) => void): void {
     const { limit } = query;
-    if (!Number.isSafeInteger(limit) || limit < 0 || limit > MAX_PAGE_ROWS)
-      throw new RangeError(
-        `The limit of a page must be a whole number up to ${MAX_PAGE_ROWS}, not ${limit}.`,
-      );
+    checkLimit(limit);
     this.#read(query, limit, give);
   }
 
@@ -82,7 +75,7 @@ export class Reader {
       let cursor = query;
       while (left > 0) {
         const wanted = Math.min(left, PART_ROWS);
-        const { sql, values } = pageSql(cursor, wanted);
+        const { sql, values } = partSql(cursor, wanted);
         const [columns, bodies, count, low, high] = this.#prepare(sql).all(values)[0] ?? [];
         if (!count) return;
         give({ columns: String(columns), bodies: String(bodies) });
@@ -104,39 +97,9 @@ export class Reader {
   }
 }
 
-/**
- * One part of a page as a single result row. Each status is read through its own index range, which is in the order of
- * seq: with `status IN (...)` SQLite would sort every row that matches before it takes the first hundred.
- */
-function pageSql(query: Omit<PageQuery, 'limit'>, limit: number): { sql: string; values: SqlValue[] } {
-  const table = tableOf(query.collection);
-  const order = `ORDER BY seq ${query.afterSeq === undefined ? 'DESC' : 'ASC'} LIMIT ?`;
-  const conditions: string[] = [];
-  const bound: SqlValue[] = [];
-  const where = (condition: string, value: SqlValue | undefined) => {
-    if (value === undefined) return;
-    conditions.push(condition);
-    bound.push(value);
-  };
-  where('name = ?', query.name);
-  where('owner = ?', query.owner);
-  where('seq < ?', query.beforeSeq);
-  where('seq > ?', query.afterSeq);
-  const select = (more: readonly string[]) => {
-    const all = [...conditions, ...more];
-    return `SELECT ${ROW_COLUMNS} FROM ${table}${all.length > 0 ? ` WHERE ${all.join(' AND ')}` : ''} ${order}`;
-  };
-  const statuses = query.statuses && [...new Set(query.statuses)];
-  if (statuses && statuses.length > MAX_STATUSES)
-    throw new RangeError(`A page has at most ${MAX_STATUSES} statuses.`);
-  let rows = select(statuses?.length === 0 ? ['FALSE'] : []);
-  let values = [...bound, limit];
-  if (statuses && statuses.length > 0) {
-    const parts = statuses.map(() => `SELECT * FROM (${select(['status = ?'])})`);
-    rows = parts.length === 1 ? select(['status = ?']) : `${parts.join(' UNION ALL ')} ${order}`;
-    values = statuses.flatMap((status) => [...bound, status, limit]);
-    if (parts.length > 1) values.push(limit);
-  }
+/** One part of a page as a single result row. */
+function partSql(query: Omit<PageQuery, 'limit'>, limit: number): { sql: string; values: SqlValue[] } {
+  const { sql: rows, values } = pageSql(query, limit, () => '?');
   const sql = `SELECT json_group_array(json_array(${COLUMNS.join(', ')})), group_concat(body, char(30)), count(*), min(seq), max(seq) FROM (${rows})`;
   return { sql, values };
 }

@@ -63,7 +63,7 @@ async function killedAfter(count: number): Promise<number> {
   return highest;
 }
 
-it('holds every acknowledged batch, and whole ones only, after kill -9 in the middle of commits', async () => {
+it('D3: holds every acknowledged batch, and whole ones only, after kill -9 in the middle of commits', async () => {
   for (const count of [40, 173]) {
     const acknowledged = await killedAfter(count);
     const store = await openSqliteStore({ dir, log });
@@ -103,7 +103,7 @@ function mountSmall(at: string): string | null {
   }
 }
 
-it('refuses a batch as full, answers reads meanwhile, and takes the same batch when there is room', async (context) => {
+it('D1: refuses a batch as full, answers reads meanwhile, and takes the same batch when there is room', async (context) => {
   const reason = mountSmall(dir);
   if (reason) {
     console.log(`skipped: ${reason}`);

@@ -79,12 +79,12 @@ describe('SQLite store', () => {
     expect((await stat(path)).mode & 0o777).toBe(0o600);
   });
 
-  it('refuses a folder that others can write to', async () => {
+  it('D10: refuses a folder that others can write to', async () => {
     await chmod(dir, 0o770);
     await expect(openStore()).rejects.toThrow(/can be written by others \(mode 0770\)\. Run: chmod 700/);
   });
 
-  it('refuses a second head on the folder, and lets it in when the first has closed', async () => {
+  it('P20: refuses a second head on the folder, and lets it in when the first has closed', async () => {
     const first = await openStore();
     const second = openStore();
     await expect(second).rejects.toThrow(StoreError);
@@ -97,7 +97,7 @@ describe('SQLite store', () => {
     expect(await (await openStore()).last()).toEqual({ batch: 1, epoch: 1 });
   });
 
-  it('refuses a newer schema and names both versions', async () => {
+  it('D12: refuses a newer schema and names both versions', async () => {
     await (await openStore()).close();
     await editDatabase((db) => db.exec('PRAGMA user_version = 41'));
     await expect(openStore()).rejects.toMatchObject({
@@ -113,12 +113,20 @@ describe('SQLite store', () => {
   });
 
   it.each([
-    ['text instead of a database', () => writeFile(path, 'x'.repeat(50_000)), /is damaged/],
-    ['an overwritten page', () => scribble(path, 4096 * 3), /is damaged/],
+    [
+      'text instead of a database',
+      () => writeFile(path, 'x'.repeat(50_000)),
+      /is damaged.*drover head restore FILE --state/,
+    ],
+    ['an overwritten page', () => scribble(path, 4096 * 3), /is damaged.*drover head restore FILE/],
     ['a file cut in the middle', async () => truncate(path, 4096 * 20), /is damaged/],
-    ['an empty file', () => truncate(path, 0), /is blank although it exists/],
-    ['a log without its database', () => loseDatabase(path), /is missing, but its log/],
-  ])('refuses %s and starts nothing', async (_, damage, message) => {
+    ['an empty file', () => truncate(path, 0), /is blank although it exists.*drover head restore FILE/],
+    [
+      'a log without its database',
+      () => loseDatabase(path),
+      /is missing, but its log.*drover head restore FILE/,
+    ],
+  ])('D5: refuses %s, names the way back, and starts nothing', async (_, damage, message) => {
     const store = await openStore();
     for (let number = 1; number <= 40; number++)
       await store.commit(sampleBatch(number, [sampleRow(number, { body: `"${'x'.repeat(4_000)}"` })]));
@@ -133,7 +141,7 @@ describe('SQLite store', () => {
     expect((await contents()) === before).toBe(true);
   });
 
-  it('reports another process that holds the database as busy, and goes on afterwards', async () => {
+  it('D9: reports another process that holds the database as busy, and goes on afterwards', async () => {
     const store = await openStore();
     await store.commit(sampleBatch(1, [sampleRow(1)]));
     const db = (await loadDriver()).open(path);

@@ -1,7 +1,7 @@
 /** The default store: one SQLite database in the state directory, written and read by two threads. */
 import type { Batch, CollectionName, Logger, PageQuery, Store, StoredRow } from '@drover/engine';
 import { CommitQueue } from './commit-queue.ts';
-import { ensurePrivateDir } from './state-dir.ts';
+import { checkStateFiles, ensurePrivateDir } from './state-dir.ts';
 import { ThreadClient } from './thread-client.ts';
 import { threadFile } from './thread-file.ts';
 
@@ -21,6 +21,7 @@ export async function openSqliteStore(options: { dir: string; log: Logger }): Pr
   const { dir, log } = options;
   const started = performance.now();
   ensurePrivateDir(dir);
+  checkStateFiles(dir);
   const file = await threadFile();
   const writer = await ThreadClient.start(file, { role: 'write', dir });
   const reader = await ThreadClient.start(file, { role: 'read', dir }).catch(async (error: unknown) => {

@@ -3,6 +3,7 @@ import type { SqlDatabase, SqlStatement, SqlValue } from './driver.ts';
 import { failureOf } from './failures.ts';
 import { type CommitResults, FIELDS, type PackedBatch, type PackedFailure } from './messages.ts';
 import { COLUMNS, TABLES, tableOf } from './tables.ts';
+import { judgeGroup, refuseFrom, type StoredHead } from './verdict.ts';
 
 /** After so many changes or characters of bodies the log is copied into the database. */
 const CHECKPOINT_CHANGES = 1_000;
@@ -11,11 +12,6 @@ const CHECKPOINT_CHARS = 8 * 1024 * 1024;
 interface TableStatements {
   readonly upsert: SqlStatement;
   readonly remove: SqlStatement;
-}
-
-interface Head {
-  batch: number;
-  epoch: number;
 }
 
 /** The writing half of the store. */
@@ -28,7 +24,7 @@ export class Writer {
   readonly #saveHead: SqlStatement;
   readonly #saveMark: SqlStatement;
   readonly #checkpoint: SqlStatement;
-  #head: Head;
+  #head: StoredHead;
   #changesSince = 0;
   #charsSince = 0;
   #dead: PackedFailure | null = null;
@@ -64,32 +60,11 @@ export class Writer {
    * refused, all later ones are refused for the same reason.
    */
   commit(group: readonly PackedBatch[]): CommitResults {
-    const results: (PackedFailure | null)[] = group.map(() => null);
-    const head = { ...this.#head };
-    const accepted: number[] = [];
-    let refusal = this.#dead;
-    for (const [index, batch] of group.entries()) {
-      const verdict = refusal ?? judge(head, batch);
-      if (verdict === 'stored') continue;
-      if (verdict === 'next') {
-        head.batch = batch.number;
-        head.epoch = batch.epoch;
-        accepted.push(index);
-      } else results[index] = refusal = verdict;
-    }
-    if (accepted.length > 0) {
-      const failed = this.#write(group, accepted, head);
-      if (failed) {
-        const first = accepted[0] ?? 0;
-        for (let index = first; index < group.length; index++) {
-          const batch = group[index];
-          if (batch && batch.number > this.#head.batch) results[index] = failed;
-        }
-        refusal = failed;
-      }
-    }
+    const verdict = judgeGroup(this.#head, group, this.#dead);
+    const failed = verdict.accepted.length > 0 ? this.#write(group, verdict.accepted, verdict.head) : null;
+    const refusal = failed ?? verdict.refusal;
     if (refusal?.failure === 'fatal') this.#dead ??= refusal;
-    return results;
+    return failed ? refuseFrom(verdict, group, this.#head, failed) : verdict.results;
   }
 
   /** Called after the answers have left: copies the log into the database when enough has gathered. */
@@ -98,7 +73,7 @@ export class Writer {
     this.#copyLog();
   }
 
-  #write(group: readonly PackedBatch[], accepted: readonly number[], head: Head): PackedFailure | null {
+  #write(group: readonly PackedBatch[], accepted: readonly number[], head: StoredHead): PackedFailure | null {
     const marks = new Map<string, number>();
     let changes = 0;
     let chars = 0;
@@ -173,22 +148,4 @@ export class Writer {
       if (failure === 'fatal') this.#dead ??= { failure, message };
     }
   }
-}
-
-/** What is to be done with a batch, given the newest number and epoch. */
-function judge(head: Head, batch: PackedBatch): 'stored' | 'next' | PackedFailure {
-  const fatal = (message: string): PackedFailure => ({ failure: 'fatal', message });
-  if (batch.epoch < head.epoch)
-    return fatal(
-      `Epoch ${batch.epoch} is over: the store has epoch ${head.epoch}. Another head has taken over.`,
-    );
-  if (batch.number <= head.batch)
-    return batch.epoch === head.epoch
-      ? 'stored'
-      : fatal(
-          `Batch ${batch.number} of epoch ${batch.epoch} was stored in epoch ${head.epoch} by another head.`,
-        );
-  return batch.number === head.batch + 1
-    ? 'next'
-    : fatal(`Batch ${batch.number} does not follow on ${head.batch}, the last one stored.`);
 }

@@ -31,6 +31,7 @@ export async function startTestHead(options: Partial<HeadOptions> = {}): Promise
   };
   const head = await startHead({
     stateDir,
+    store: null,
     version: '0.0.0-test',
     host: '127.0.0.1',
     port: 0,

@@ -347,22 +347,21 @@ test('a head that takes the hello and says nothing is dialled again', async () =
   expect(resets).toEqual(['the head does not welcome this worker']);
 });
 
-test('a message that cannot be carried out resets the link, and its epoch is not taken', async () => {
+test('with a full disk a later head is obeyed, and nothing begun before it is written down who that is', async () => {
+  const earlier = await running(orderFor({ ignoresTerm: false }));
   full = true;
   const order = orderFor();
-  await hear([welcome(), start(order)], 5);
-  expect(resets).toEqual(['a message could not be carried out']);
-  await hear([start(order)]);
-  agent.closed();
+  await hear([welcome(), start(order), stop(earlier)], 5);
+  await pass(1_000);
+  expect(resets).toEqual([]);
+  expect(disk.starts).not.toContain(`${order.instance}/1`);
+  expect(lastFact(earlier)?.phase).toBe('RELEASED');
   full = false;
-  said = [];
-  agent.opened(link);
-  expect(said[0]?.epoch).toBe(1);
-  await hear([welcome(true), start(order)], 5);
-  expect(remembered).toEqual([{ herd: HERD, epoch: 5, rev: expect.any(Number) }]);
+  await pass(10_000);
+  await hear([{ type: 'pong', sentMs: clock.nowMs }], 5);
   await pass(5);
-  expect(disk.starts).toHaveLength(1);
-  expect(resets).toHaveLength(1);
+  expect(remembered.at(-1)).toMatchObject({ herd: HERD, epoch: 5 });
+  expect(disk.starts).toContain(`${order.instance}/1`);
 });
 
 test('what is stopped while it waits for its start is never started', async () => {

@@ -59,13 +59,13 @@ export class Agent {
   constructor(ports: AgentPorts, options: AgentOptions) {
     this.#ports = ports;
     this.#options = options;
-    this.#fences = new Fences(ports, options.memory);
+    this.#fences = new Fences(ports, options.memory, () => this.#launchQueue.resume());
     this.#lease = new Lease(ports.clock);
     this.#lostHead = new LostHead(ports.clock, options.contactMs, ports.noteContact);
     this.#launchQueue = new LaunchQueue(
       ports,
       () => this.#flush(),
-      () => this.#lease.isValid,
+      () => this.#lease.isValid && this.#fences.isSaved,
     );
     this.#watch = new LinkWatch(ports.clock);
   }
@@ -185,7 +185,7 @@ export class Agent {
       this.#link?.reset(why);
       return;
     }
-    await this.#fences.remember(message);
+    this.#fences.remember(message);
     for (const frame of message.frames) this.#obey(frame);
   }
 
@@ -243,8 +243,8 @@ export class Agent {
     this.#watch.welcomed({
       pingMs: frame.pingMs,
       leaseMs: frame.leaseMs,
-      ping: (sentMs) => this.#send({ type: 'ping', sentMs, answered: this.#answeredPing }),
-      slept: () => this.#lease.slept,
+      ping: (sentMs) =>
+        this.#send({ type: 'ping', sentMs, answered: this.#answeredPing, refused: this.refusedFrames }),
       onSilence: (why) => this.#link?.reset(why),
     });
     if (frame.protocol === undefined) this.#settled();
@@ -266,6 +266,8 @@ export class Agent {
         { ...key, ordered: order.attempt },
         'an older attempt is not begun after a newer one',
       );
+      // Whoever orders it does not know of the newer one.
+      this.#tell(tagOf(key));
       return;
     }
     const known = this.#attempts.get(tagOf(order));

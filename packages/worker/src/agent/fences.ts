@@ -4,20 +4,28 @@
  */
 import type { HeadMessage } from '@drover/core/wire';
 import { REV_KEPT_MS } from './limits.ts';
+import { untilItWorks } from './persist.ts';
 import type { AgentPorts, Memory } from './ports.ts';
 
 export class Fences {
-  readonly #ports: Pick<AgentPorts, 'clock' | 'remember'>;
+  readonly #ports: Pick<AgentPorts, 'clock' | 'remember' | 'log'>;
+  readonly #onSaved: () => void;
   #memory: Memory;
+  /** What is known to be on disk. */
+  #savedEpoch: number | null;
+  #isSaving = false;
   /** The numbers of the last messages of this link, each way. */
   #sent = 0;
   #taken = 0;
   #revKeptMs = 0;
   refusedFrames = 0;
 
-  constructor(ports: Pick<AgentPorts, 'clock' | 'remember'>, memory: Memory) {
+  /** @param onSaved called when `isSaved` has become true */
+  constructor(ports: Pick<AgentPorts, 'clock' | 'remember' | 'log'>, memory: Memory, onSaved: () => void) {
     this.#ports = ports;
     this.#memory = memory;
+    this.#savedEpoch = memory.epoch;
+    this.#onSaved = onSaved;
   }
 
   /** Another link begins: numbers begin anew. */
@@ -53,16 +61,41 @@ export class Fences {
     return isOurs ? 'an older epoch' : 'another herd';
   }
 
-  /** A later epoch is on disk before anything is done about it. The revision follows now and then. */
-  async remember({ herd, epoch, rev }: HeadMessage): Promise<void> {
+  /** False while a later epoch is not on disk yet: nothing is begun that an older head could order again after a crash. */
+  get isSaved(): boolean {
+    return this.#savedEpoch === this.#memory.epoch;
+  }
+
+  /** Counts at once. A disk that refuses holds up nothing but what is begun; it is tried until it works. */
+  remember({ herd, epoch, rev }: HeadMessage): void {
     const before = this.#memory;
-    const memory = { herd, epoch, rev: Math.max(rev, before.rev) };
     const isLater = before.herd === null || epoch > before.epoch;
+    this.#memory = { herd, epoch, rev: isLater ? rev : Math.max(rev, before.rev) };
+    if (isLater) this.#savedEpoch = null;
     const now = this.#ports.clock.monoMs();
-    if (isLater || (memory.rev > before.rev && now - this.#revKeptMs > REV_KEPT_MS)) {
-      this.#revKeptMs = now;
-      await this.#ports.remember(memory);
-    }
-    this.#memory = memory;
+    if (isLater || (this.#memory.rev > before.rev && now - this.#revKeptMs > REV_KEPT_MS)) this.#save(now);
+  }
+
+  #save(now: number): void {
+    this.#revKeptMs = now;
+    if (this.#isSaving) return;
+    this.#isSaving = true;
+    const { clock, log, remember } = this.#ports;
+    let saved = this.#memory;
+    untilItWorks(
+      clock,
+      async () => {
+        saved = this.#memory;
+        await remember(saved);
+      },
+      (err) => log.warn({ err }, 'could not write down which head was seen; trying again'),
+    )
+      .then(() => {
+        this.#isSaving = false;
+        this.#savedEpoch = saved.epoch;
+        if (this.isSaved) this.#onSaved();
+        else this.#save(clock.monoMs());
+      })
+      .catch(() => undefined);
   }
 }

@@ -3,10 +3,8 @@
  * ping was sent, on the monotonic clock. Without it nothing is begun any more: a head that has not heard of this worker
  * may have decided otherwise meanwhile. What runs, runs on.
  */
+import { SLEPT_MS } from './limits.ts';
 import type { Clock } from './ports.ts';
-
-/** The wall clock ran ahead of the other by more than this: the machine slept, or its clock was set. */
-const SLEPT_MS = 5_000;
 
 export class Lease {
   readonly #clock: Clock;
@@ -32,11 +30,8 @@ export class Lease {
   }
 
   get isValid(): boolean {
-    return this.#clock.monoMs() - this.#renewedMs <= this.#leaseMs && !this.slept;
-  }
-
-  /** True when the machine slept since the renewal: others may have moved on. */
-  get slept(): boolean {
-    return this.#clock.wallMs() - this.#clock.monoMs() - this.#aheadMs > SLEPT_MS;
+    const now = this.#clock.monoMs();
+    // Not after a sleep of the machine: others may have moved on.
+    return now - this.#renewedMs <= this.#leaseMs && this.#clock.wallMs() - now - this.#aheadMs <= SLEPT_MS;
   }
 }

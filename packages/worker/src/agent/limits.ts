@@ -13,6 +13,8 @@ export const INLINE_BYTES_AT_ONCE = 16 * 1024 * 1024;
 export const LOG_CHUNK_BYTES = 256 * 1024;
 /** How far the revision on disk may be behind the one in memory. */
 export const REV_KEPT_MS = 5_000;
+/** The wall clock ran ahead of the other by more than this: the machine slept, or its clock was set. */
+export const SLEPT_MS = 5_000;
 /** From the hello to the welcome. More than a busy head takes, and than it waits for a hello. */
 export const WELCOME_MS = 15_000;
 /** How long the record of an ended attempt is kept that the head does not know. */

@@ -1,5 +1,5 @@
 /** Whether the head at the other end of a link answers: first with a welcome, then each ping. */
-import { WELCOME_MS } from './limits.ts';
+import { SLEPT_MS, WELCOME_MS } from './limits.ts';
 import type { Clock, Timer } from './ports.ts';
 
 export class LinkWatch {
@@ -22,11 +22,10 @@ export class LinkWatch {
     readonly pingMs: number;
     readonly leaseMs: number;
     readonly ping: (sentMs: number) => void;
-    /** True when the machine slept: the head has to be asked anew. */
-    readonly slept: () => boolean;
     readonly onSilence: (why: string) => void;
   }): void {
     this.#answeredMs = this.#clock.monoMs();
+    const aheadMs = this.#aheadMs();
     const again = (): void => {
       this.#timer?.cancel();
       this.#timer = this.#clock.after(timing.pingMs, () => {
@@ -35,7 +34,8 @@ export class LinkWatch {
           timing.onSilence('the head does not answer');
           return;
         }
-        if (timing.slept()) {
+        // The wall clock ran ahead of the other: the machine slept, or its clock was set. The head is asked anew.
+        if (this.#aheadMs() - aheadMs > SLEPT_MS) {
           timing.onSilence('this machine slept, or its clock was set');
           return;
         }
@@ -44,6 +44,10 @@ export class LinkWatch {
       });
     };
     again();
+  }
+
+  #aheadMs(): number {
+    return this.#clock.wallMs() - this.#clock.monoMs();
   }
 
   answered(sentMs: number): void {

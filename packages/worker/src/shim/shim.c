@@ -121,7 +121,8 @@ static bool tell_loss(void) {
 
 /* Never waits for a disk: what cannot be written is dropped, and the log says how much it was once it can. */
 static void keep(const char *bytes, size_t count) {
-  record.lost += (int64_t)(tell_loss() ? count - append(bytes, count) : count);
+  size_t dropped = tell_loss() ? count - append(bytes, count) : count;
+  record.lost += (int64_t)dropped;
 }
 
 /* Moves up to `limit` bytes that are there already. False when nobody can write any more. */
