@@ -6,6 +6,7 @@ import { randomUUID } from 'node:crypto';
 import { renameSync, writeFileSync } from 'node:fs';
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
+import { isUuid } from '@drover/core';
 import type { ErrorBody, JoinReply } from '@drover/core/wire';
 import type { Memory } from './agent/index.ts';
 import { postJson } from './link/post-json.ts';
@@ -34,9 +35,29 @@ async function readJson<T>(path: string): Promise<T | null> {
 export const readIdentity = (stateDir: string): Promise<Identity | null> =>
   readJson<Identity>(join(stateDir, 'identity.json'));
 
-export async function readMemory(stateDir: string, identity: Identity): Promise<Memory> {
-  const read = await readJson<Partial<Memory>>(join(stateDir, 'head.json'));
-  return { herd: identity.herd, epoch: 0, rev: 0, ...read };
+const isCount = (value: unknown): boolean => Number.isSafeInteger(value) && (value as number) >= 0;
+
+/** @param onDamage called with the place to which a damaged file was moved */
+export async function readMemory(
+  stateDir: string,
+  identity: Identity,
+  onDamage: (movedTo: string) => void,
+): Promise<Memory> {
+  const path = join(stateDir, 'head.json');
+  const nothing = { herd: identity.herd, epoch: 0, rev: 0 };
+  let read: Partial<Memory> | null = null;
+  try {
+    read = await readJson<Partial<Memory>>(path);
+    const { herd = null, epoch = 0, rev = 0 } = read ?? {};
+    if (isCount(epoch) && isCount(rev) && (herd === null || isUuid(herd)))
+      return { herd: herd ?? identity.herd, epoch, rev };
+  } catch {
+    // Set aside below: what it told is learned anew from the head, and a damaged file stops no start.
+  }
+  const aside = `${path}.damaged-${Date.now()}`;
+  renameSync(path, aside);
+  onDamage(aside);
+  return nothing;
 }
 
 export const writeMemory = (stateDir: string, memory: Memory): void =>

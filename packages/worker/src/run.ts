@@ -99,7 +99,9 @@ export async function startWorker(options: WorkerOptions): Promise<RunningWorker
       bootId: boot,
       contactMs: await readContact(stateDir, boot),
       offer: { ...options.offer, supervision: machine.supervision },
-      memory: await readMemory(stateDir, identity),
+      memory: await readMemory(stateDir, identity, (movedTo) =>
+        log.error({ movedTo }, 'a damaged head.json was set aside; which head was seen is learned anew'),
+      ),
     },
   );
   await agent.start();

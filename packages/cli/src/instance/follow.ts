@@ -56,8 +56,10 @@ export async function followTo(
   options: FollowOptions,
 ): Promise<number | null> {
   const sink = logSink(call.terminal);
+  const onGap = (from: number, to: number): void =>
+    call.terminal.say(`drover: ${to - from} bytes of the log are gone (over its cap), from byte ${from}`);
   const outcome = await untilInterrupted(async (signal) => {
-    for await (const chunk of client.instances.followLogs(view.id, { ...options, signal }))
+    for await (const chunk of client.instances.followLogs(view.id, { ...options, signal, onGap }))
       await sink.push(chunk);
     return null;
   }).finally(() => sink.end());

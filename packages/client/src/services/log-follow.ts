@@ -15,6 +15,8 @@ export interface FollowOptions extends CallOptions {
   readonly tail?: number | undefined;
   /** Only this attempt; default: the newest, and those after it. */
   readonly attempt?: number | undefined;
+  /** Hears of bytes that were gone before they could be read: from the first to the one behind the last. */
+  readonly onGap?: ((from: number, to: number) => void) | undefined;
 }
 
 /** How one look at the log went. */
@@ -93,6 +95,7 @@ async function* followOnce(
       const { start } = positionsOf(reply, position);
       // Later: the oldest bytes are gone. Earlier: bytes that were delivered already.
       const skip = tail === undefined ? Math.max(0, position - start) : 0;
+      if (tail === undefined && start > position) options.onGap?.(position, start);
       reading.position = tail === undefined ? Math.max(position, start) : start;
       reading.tail = undefined;
       for await (const chunk of skipping(reply.chunks, skip)) {

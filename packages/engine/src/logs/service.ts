@@ -160,7 +160,11 @@ export class LogService {
       const { arrival } = reader;
       const before = at;
       if (arrival) {
-        at = Math.max(at, arrival.offset);
+        // Bytes that are gone are not passed over in silence: whoever reads asks again, and is told where it goes on.
+        if (arrival.offset > at) {
+          arrival.cancel();
+          throw new DroverError('LOG_UNAVAILABLE', { ref: id, worker: 'which has let go of a part of it' });
+        }
         try {
           for await (const chunk of arrival.bytes) {
             at += chunk.length;

@@ -78,7 +78,7 @@ export class WorkerSession {
     const { links, ports, herd } = this.#context;
     if (message.herd !== null && message.herd !== herd) {
       links.refusedFrames += message.frames.length;
-      this.#port.close(LINK_CLOSE.protocol, 'this worker belongs to another herd');
+      this.#refuse('this worker belongs to another herd');
       return;
     }
     if (!this.#follows(message)) return;
@@ -100,13 +100,18 @@ export class WorkerSession {
     }
     if (message.n !== undefined && message.n > this.#last + 1) {
       links.refusedFrames += message.frames.length;
-      this.#port.close(LINK_CLOSE.protocol, `message ${message.n} came where ${this.#last + 1} was due`);
+      this.#refuse(`message ${message.n} came where ${this.#last + 1} was due`);
       this.#last = Number.POSITIVE_INFINITY;
       return false;
     }
     this.#last = message.n ?? this.#last;
     this.#epoch = message.epoch;
     return true;
+  }
+
+  #refuse(why: string): void {
+    this.#context.ports.log.warn({ worker: this.#workerId, why }, 'a link is refused');
+    this.#port.close(LINK_CLOSE.protocol, why);
   }
 
   /** Only the present link of the worker is listened to: not one that never said hello, was refused, or was replaced. */
@@ -186,8 +191,7 @@ export class WorkerSession {
     const protocol = Math.min(frame.protocol, LINK_PROTOCOL);
     if (protocol < Math.max(OLDEST_LINK_PROTOCOL, frame.oldest ?? frame.protocol)) {
       const theirs = `${frame.oldest ?? frame.protocol} to ${frame.protocol}`;
-      this.#port.close(
-        LINK_CLOSE.protocol,
+      this.#refuse(
         `no common link protocol: the worker speaks ${theirs}, this head ${OLDEST_LINK_PROTOCOL} to ${LINK_PROTOCOL}`,
       );
       return;
@@ -214,7 +218,7 @@ export class WorkerSession {
     }
     const seen = { epoch: message.epoch, rev: message.rev ?? 0 };
     if (seen.epoch > state.epoch + MOST_JUMP.epoch || seen.rev > state.rev + MOST_JUMP.rev) {
-      this.#port.close(LINK_CLOSE.protocol, 'no head of this herd can have had such an epoch or revision');
+      this.#refuse('no head of this herd can have had such an epoch or revision');
       return;
     }
     if (message.herd !== null) this.#context.outrun(seen);

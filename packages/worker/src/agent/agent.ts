@@ -45,6 +45,7 @@ export class Agent {
   /** A message could not be carried out, so none after it may be: the next inventory mends it. */
   #broken = false;
   #helloMs = 0;
+  #speaks: number = LINK_PROTOCOL;
   /** The newest ping of this link that was answered. */
   #answeredPing: number | null = null;
   #welcomed = false;
@@ -110,6 +111,14 @@ export class Agent {
     this.#stop(attempt.key, graceMs, { code: 'HEAD_LOST', message: words });
   }
 
+  /**
+   * The head has refused the hello. One that knows only one protocol refuses a newer one, so the other is offered next
+   * time, by turns.
+   */
+  speakOlder(): void {
+    this.#speaks = this.#speaks === LINK_PROTOCOL ? OLDEST_LINK_PROTOCOL : LINK_PROTOCOL;
+  }
+
   /** A link is open: say who this is and what is here. */
   opened(link: LinkPort): void {
     this.#link = link;
@@ -123,7 +132,7 @@ export class Agent {
     const { session, bootId, offer } = this.#options;
     this.#send({
       type: 'hello',
-      protocol: LINK_PROTOCOL,
+      protocol: this.#speaks,
       oldest: OLDEST_LINK_PROTOCOL,
       session,
       bootId,

@@ -156,3 +156,20 @@ test('each message carries its number, the fences and the highest revision that 
   expect(said.map(({ n }) => n)).toEqual(said.map((_, index) => index + 1));
   expect(said.at(-1)).toMatchObject({ herd: HERD, epoch: 1, rev: 77 });
 });
+
+test('S13: to a head that refuses the newest protocol the oldest is offered, and the newest again after that', async () => {
+  const offered = (): unknown =>
+    said.flatMap(({ frames }) => frames).findLast(({ type }) => type === 'hello');
+  expect(offered()).toMatchObject({ protocol: 2, oldest: 1 });
+  agent.speakOlder();
+  agent.closed();
+  open();
+  expect(offered()).toMatchObject({ protocol: 1 });
+  // It welcomes as protocol 1 does, and never says that it has settled.
+  await hear(1, { ...welcome, protocol: undefined }, start());
+  expect(disk.starts).toHaveLength(1);
+  agent.speakOlder();
+  agent.closed();
+  open();
+  expect(offered()).toMatchObject({ protocol: 2 });
+});

@@ -101,6 +101,7 @@ export function openControlLink(options: ControlLinkOptions): { close(): void } 
     ws.on('close', (code, reason) => {
       if (socket !== ws) return;
       socket = null;
+      const wasWelcome = agent.isWelcome;
       agent.closed();
       if (closed) return;
       if (code === LINK_CLOSE.deleted) {
@@ -112,6 +113,10 @@ export function openControlLink(options: ControlLinkOptions): { close(): void } 
         if (waitMs === null) options.onRefused('the head does not know this identity');
         else redial = setTimeout(dial, waitMs * (0.5 + Math.random()));
         return;
+      }
+      if (code === LINK_CLOSE.protocol) {
+        log.error({ reason: reason.toString() }, 'the head refuses what this worker says');
+        if (!wasWelcome) agent.speakOlder();
       }
       if (code === LINK_CLOSE.identityInUse)
         log.error(

@@ -12,7 +12,7 @@ import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import type { Started } from '../agent/ports.ts';
 import { readChecked, writeChecked } from './atomic.ts';
-import { readStat } from './process.ts';
+import { childrenOf, readStat } from './process.ts';
 import { Bench, kill9, orderFor, spawnWorker, textOf, until } from './testing.ts';
 
 let bench: Bench;
@@ -114,6 +114,29 @@ test('P12: a process that took over the number of a shim is neither signalled no
   expect(readStat(stranger.pid ?? 0)?.state).toBe('S');
   const gone = new Promise((resolve) => stranger.once('exit', resolve));
   stranger.kill('SIGKILL');
+  await gone;
+});
+
+test('P12: a living process that a command names as its shim is not taken for it, and nothing of it is touched', async () => {
+  // With a child: whatever descends from a shim counts as the attempt's.
+  const stranger = spawn('sh', ['-c', 'sleep 600 & wait'], { detached: true, stdio: 'ignore' });
+  const strangerPid = stranger.pid ?? 0;
+  await until('it has a child', async () => (childrenOf(strangerPid) ?? []).length === 1);
+  const [child = 0] = childrenOf(strangerPid) ?? [];
+  const order = orderFor(['sleep', '600']);
+  const first = await bench.open();
+  const { pid } = await bench.launch(first, order);
+  await first.close();
+  const stat = readFileSync(`/proc/${strangerPid}/stat`, 'utf8').trim();
+  writeFileSync(join(attemptFolder(order.instance), 'started'), `${stat} end\n`);
+  const second = await bench.open({ useCgroups: false });
+  expect((await second.scan())[0]).toMatchObject({ state: 'running', pid });
+  await second.signal(order, 'SIGKILL');
+  await until('the command is gone', () => second.isEmpty(order));
+  expect(readStat(strangerPid)?.state).toBe('S');
+  expect(readStat(child)?.state).toBe('S');
+  const gone = new Promise((resolve) => stranger.once('exit', resolve));
+  process.kill(child, 'SIGKILL');
   await gone;
 });
 

@@ -8,7 +8,17 @@ import { DamagedFile, readChecked, writeChecked } from './atomic.ts';
 import { type Attempt, type End, isShimAlive, newAttempt } from './attempt.ts';
 import { type CgroupSetup, cgroupNamed, outOfMemory } from './cgroups.ts';
 import { type AttemptRecord, hasTraces, logFile, readExit, readRecord, readStarted } from './folder.ts';
-import { bootId, commandLineOf, markFor, type ProcessStat, scanProcesses, variableOf } from './process.ts';
+import {
+  bootId,
+  commandLineOf,
+  type Identity,
+  type MarkedProcess,
+  markFor,
+  type ProcessStat,
+  readMarked,
+  scanProcesses,
+  variableOf,
+} from './process.ts';
 import { NATIVE_SHIM } from './shim-choice.ts';
 
 /** How long a shim may be between making `started` and writing its name into it. */
@@ -72,7 +82,9 @@ export async function recallShim(attempt: Attempt): Promise<'nobody' | 'unnamed'
   const deadline = performance.now() + NAMING_MS;
   let isWriting = true;
   for (;;) {
-    const started = readStarted(attempt.folder);
+    let started: ReturnType<typeof readStarted> = readStarted(attempt.folder);
+    if (started.by === 'shim' && attempt.ofThisBoot && !isNamedRightly(attempt.id, started))
+      started = { by: 'unnamed' };
     if (started.by === 'shim') {
       attempt.shim = { pid: started.pid, startTicks: started.startTicks, startedAtMs: started.atMs };
     }
@@ -95,20 +107,32 @@ export function takeShim(attempt: Attempt): boolean {
   return true;
 }
 
-/**
- * Known by its mark and its command line, `sh .../shim.sh .../<instance>.<attempt>` or `drover-shim` with such a folder:
- * the oldest that leads a session.
- */
+/** Finds the shim of an attempt: the oldest process that can be it. */
 function findShim(id: string): ProcessStat | null {
   const [shim] = scanProcesses()
-    .filter((process) => process.mark === id && process.session === process.pid)
-    .filter(({ pid }) => {
-      const [first, ...words] = (commandLineOf(pid) ?? '').split('\0').map((word) => basename(word));
-      if (first === NATIVE_SHIM) return words.slice(0, MOST_OPTIONS + 1).includes(id);
-      return words[0] === 'shim.sh' && words[1] === id;
-    })
+    .filter((process) => canBeShim(id, process))
     .sort((a, b) => a.startTicks - b.startTicks);
   return shim ?? null;
+}
+
+/**
+ * Known by its mark and its command line, `sh .../shim.sh .../<instance>.<attempt>` or `drover-shim` with such a folder,
+ * and because it leads a session.
+ */
+function canBeShim(id: string, { pid, session, mark }: MarkedProcess): boolean {
+  if (mark !== id || session !== pid) return false;
+  const [first, ...words] = (commandLineOf(pid) ?? '').split('\0').map((word) => basename(word));
+  if (first === NATIVE_SHIM) return words.slice(0, MOST_OPTIONS + 1).includes(id);
+  return words[0] === 'shim.sh' && words[1] === id;
+}
+
+/**
+ * False when another process lives under the name that `started` tells. The file lies where the command can write, and
+ * whoever is taken for a shim is waited for, and its descendants are ended with the attempt.
+ */
+function isNamedRightly(id: string, named: Identity): boolean {
+  const now = readMarked(named.pid);
+  return now === null || now.startTicks !== named.startTicks || canBeShim(id, now);
 }
 
 /**

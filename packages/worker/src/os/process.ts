@@ -87,10 +87,16 @@ export function scanProcesses(): MarkedProcess[] {
   for (const name of readdirSync('/proc')) {
     const first = name.charCodeAt(0);
     if (first < 48 || first > 57) continue;
-    const stat = readStat(Number(name));
-    if (stat !== null && isRunning(stat)) found.push({ ...stat, mark: markOf(stat.pid) });
+    const process = readMarked(Number(name));
+    if (process !== null) found.push(process);
   }
   return found;
+}
+
+/** One living process with its mark; null when there is none. */
+export function readMarked(pid: number): MarkedProcess | null {
+  const stat = readStat(pid);
+  return stat !== null && isRunning(stat) ? { ...stat, mark: markOf(pid) } : null;
 }
 
 /** The mark that every process of an attempt inherits. */

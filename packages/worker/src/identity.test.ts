@@ -1,0 +1,50 @@
+import { mkdtempSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { noteContact, readContact, readMemory, writeMemory } from './identity.ts';
+
+const HERD = '00000000-0000-4000-8000-000000000001';
+const identity = { workerId: '00000000-0000-4000-8000-000000000002', token: 't', herd: HERD };
+let dir: string;
+beforeEach(() => {
+  dir = mkdtempSync(join(tmpdir(), 'drover-identity-'));
+});
+afterEach(() => rmSync(dir, { recursive: true, force: true }));
+
+describe('which head was seen', () => {
+  it('is read as it was written, and nothing when it never was', async () => {
+    const damage: string[] = [];
+    const onDamage = (path: string): void => void damage.push(path);
+    expect(await readMemory(dir, identity, onDamage)).toEqual({ herd: HERD, epoch: 0, rev: 0 });
+    writeMemory(dir, { herd: HERD, epoch: 7, rev: 99 });
+    expect(await readMemory(dir, identity, onDamage)).toEqual({ herd: HERD, epoch: 7, rev: 99 });
+    expect(damage).toEqual([]);
+  });
+
+  it.each([
+    ['nothing', ''],
+    ['half of it', '{"herd":"0000'],
+    ['an epoch that is none', '{"herd":null,"epoch":"x"}'],
+    ['a revision below zero', `{"herd":"${HERD}","epoch":1,"rev":-1}`],
+    ['a herd that is none', '{"herd":"x","epoch":1,"rev":1}'],
+  ])('D4: a file with %s is set aside, and stops no start', async (_, text) => {
+    writeFileSync(join(dir, 'head.json'), text);
+    const damage: string[] = [];
+    const memory = await readMemory(dir, identity, (path) => damage.push(path));
+    expect(memory).toEqual({ herd: HERD, epoch: 0, rev: 0 });
+    expect(damage).toHaveLength(1);
+    expect(readdirSync(dir)).toEqual([expect.stringMatching(/^head\.json\.damaged-/)]);
+  });
+});
+
+describe('the last contact with a head', () => {
+  it('counts on the boot of the machine on which it was noted, and only whole', async () => {
+    expect(await readContact(dir, 'boot')).toBeNull();
+    noteContact(dir, 'boot', 1234.5);
+    expect(await readContact(dir, 'boot')).toBe(1234.5);
+    expect(await readContact(dir, 'another')).toBeNull();
+    writeFileSync(join(dir, 'contact'), 'boot 12');
+    expect(await readContact(dir, 'boot')).toBeNull();
+  });
+});
