@@ -12,7 +12,7 @@ import { Inventory } from './inventory.ts';
 import { Launcher, type LauncherParts } from './launcher.ts';
 import { isOddLog, logExtent, readLog, watchLog } from './logs.ts';
 import { Members } from './members.ts';
-import { markFor } from './process.ts';
+import { markFor, readStat, sendSignal } from './process.ts';
 import { Removals } from './removals.ts';
 import { Rounds } from './rounds.ts';
 import type { PortsReader } from './sockets.ts';
@@ -217,6 +217,7 @@ export class OsMachine implements Machine {
   }
 
   private sample(attempt: Attempt): void {
+    continueShim(attempt);
     if (!attempt.isChild) this.ends.look(attempt);
     this.noteGpuPids(attempt);
   }
@@ -225,6 +226,13 @@ export class OsMachine implements Machine {
     if (attempt.order.gpuIndices.length > 0)
       for (const pid of this.members.seen(attempt)) attempt.gpuPids.add(pid);
   }
+}
+
+/** A shim that was stopped (a command may signal its own group) would never tell the end. */
+function continueShim({ shim, ofThisBoot }: Attempt): void {
+  const now = shim !== null && ofThisBoot ? readStat(shim.pid) : null;
+  if (now?.state !== 'T' || (shim?.startTicks !== null && now.startTicks !== shim?.startTicks)) return;
+  sendSignal(now.pid, 'SIGCONT');
 }
 
 function startedOf(attempt: Attempt): Started {

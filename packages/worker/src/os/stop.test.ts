@@ -23,6 +23,13 @@ describe.each(VARIANTS)('stopping, shim $shim, cgroups used: $useCgroups', (vari
     expect(await textOf(machine, order)).toContain('bye');
   });
 
+  test('a command that stops its own supervisor still has its end told', async () => {
+    const order = orderFor('kill -STOP $PPID; echo on; exit 5');
+    await bench.launch(machine, order);
+    expect((await bench.end(order)).code).toBe(5);
+    expect(await textOf(machine, order)).toContain('on');
+  });
+
   test('a signal right after the start is not lost, and its end has a record', async () => {
     for (const signal of ['SIGTERM', 'SIGKILL'] as const) {
       const orders = Array.from({ length: 5 }, () => orderFor(['sleep', '600']));
