@@ -168,7 +168,9 @@ export function shimContract({ name, program, can }: ShimUnderTest): void {
         const marks = [...log().matchAll(/\[drover: (\d+) bytes of log lost: no space\]\n/g)];
         const lost = marks.reduce((sum, [, bytes]) => sum + Number(bytes), 0);
         const kept = log().replaceAll(/\n?\[drover: \d+ bytes of log lost: no space\]\n/g, '').length;
-        expect(kept + lost).toBe(count * 5);
+        // A mark stands on a line of its own: the line end before it may be the command's.
+        expect(count * 5 - kept - lost).toBeGreaterThanOrEqual(0);
+        expect(count * 5 - kept - lost).toBeLessThanOrEqual(marks.length);
       } finally {
         disk.unmount();
       }
