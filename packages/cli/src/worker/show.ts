@@ -52,6 +52,7 @@ function pageOf(view: WorkerView, nowMs: number): [string, string | null][] {
     ['version', view.version],
     ['last seen', view.lastSeenAt === null ? null : `${formatAge(view.lastSeenAt, nowMs)} ago`],
     ['clock', view.clockSkewMs === null ? null : `${view.clockSkewMs} ms from the head's`],
+    ['refused', view.refusedFrames === 0 ? null : `${view.refusedFrames} orders of an older or another head`],
     ['joined', `${view.createdAt} (${formatAge(view.createdAt, nowMs)} ago)`],
   ];
 }
