@@ -37,6 +37,8 @@ const OWN = [
   'DROVER_HEAD',
   'DROVER_TOKEN',
   'DROVER_STATE',
+  // A herd on this machine keeps its state here: two heads on one database would refuse each other.
+  'DROVER_STORE',
   'DROVER_JOIN_TOKEN',
   'DROVER_PORT',
   'DROVER_ADDRESS',

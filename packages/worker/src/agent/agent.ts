@@ -256,7 +256,8 @@ export class Agent {
         this.#send({ type: 'ping', sentMs, answered: this.#answeredPing, refused: this.refusedFrames }),
       onSilence: (why) => this.#link?.reset(why),
     });
-    if (frame.protocol === undefined) this.#settled();
+    // Protocol 1 never says that it has settled.
+    if ((frame.protocol ?? 1) < 2) this.#settled();
   }
 
   /** Small logs go before it, in reports: what the head has by then it need not fetch. */

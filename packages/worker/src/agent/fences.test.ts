@@ -168,6 +168,11 @@ test('S13: to a head that refuses the newest protocol the oldest is offered, and
   // It welcomes as protocol 1 does, and never says that it has settled.
   await hear(1, { ...welcome, protocol: undefined }, start());
   expect(disk.starts).toHaveLength(1);
+  // A newer head says that it speaks 1 to who offers that, and does as 1 does.
+  agent.closed();
+  open();
+  await hear(1, { ...welcome, protocol: 1 }, start(2));
+  expect(disk.starts).toHaveLength(2);
   agent.speakOlder();
   agent.closed();
   open();
