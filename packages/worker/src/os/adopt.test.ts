@@ -126,9 +126,14 @@ test('P12: a living process that a command names as its shim is not taken for it
   const order = orderFor(['sleep', '600']);
   const first = await bench.open();
   const { pid } = await bench.launch(first, order);
+  const started = join(attemptFolder(order.instance), 'started');
+  await until(
+    'its shim has begun',
+    async () => existsSync(started) && readFileSync(started, 'utf8').endsWith(' end\n'),
+  );
   await first.close();
   const stat = readFileSync(`/proc/${strangerPid}/stat`, 'utf8').trim();
-  writeFileSync(join(attemptFolder(order.instance), 'started'), `${stat} end\n`);
+  writeFileSync(started, `${stat} end\n`);
   const second = await bench.open({ useCgroups: false });
   expect((await second.scan())[0]).toMatchObject({ state: 'running', pid });
   await second.signal(order, 'SIGKILL');
