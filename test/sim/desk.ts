@@ -63,6 +63,17 @@ export class Desk {
     await this.reach(status, () => this.row(id).status === status && isStored(), limitMs);
   }
 
+  /** The outcome of a promise that needs virtual time to pass. */
+  async settle<T>(promise: Promise<T>): Promise<T> {
+    let done = false;
+    const mark = (): void => {
+      done = true;
+    };
+    promise.then(mark, mark);
+    await this.reach('a promise settles', () => done, 120_000);
+    return promise;
+  }
+
   async pass(ms: number): Promise<void> {
     await this.herd.clock.until(() => false, this.herd.clock.nowMs + ms);
   }

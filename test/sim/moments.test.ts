@@ -120,3 +120,34 @@ describe('L5: an archive that cannot be written', () => {
     await desk.reach('the worker has let go', () => worker.disk.processes.size === 0);
   });
 });
+
+describe('L2: a follower that is slower than the cap', () => {
+  it('is cut where bytes are gone, and told where it goes on when it asks again', async () => {
+    const desk = await Desk.open(1);
+    const [worker] = desk.herd.workers as [SimWorker];
+    const row = desk.submit({ runMs: 3_600_000, logBytes: 1_000 });
+    await desk.status(row.id, 'RUNNING');
+    const abort = { aborted: false, onAbort: () => undefined };
+    const whole = { follow: true, abort };
+    const first = await desk.settle(desk.engine.logs.read(SIM_ACTOR, row.id, whole));
+    let got = 0;
+    const reading = (async () => {
+      for await (const chunk of first.bytes) got += chunk.length;
+    })();
+    await desk.reach('all that there is was read', () => got === first.size);
+    // Its worker dies; when it is back, much has been written, and most of that is gone again.
+    const tag = `${row.id}/1`;
+    const process = worker.disk.processes.get(tag);
+    if (!process) throw new Error('it runs');
+    desk.herd.killWorker(worker);
+    process.log += 'y'.repeat(5_000);
+    worker.disk.trimmedTo.set(tag, 4_000);
+    await desk.herd.startWorker(worker);
+    await expect(desk.settle(reading)).rejects.toMatchObject({
+      code: 'LOG_UNAVAILABLE',
+      details: { from: got, to: 4_000 },
+    });
+    const second = await desk.settle(desk.engine.logs.read(SIM_ACTOR, row.id, { ...whole, offset: got }));
+    expect(second.offset).toBe(4_000);
+  });
+});

@@ -73,7 +73,10 @@ export async function runOlderCopy(
   }
   for (const id of known) {
     const row = rowOf(herd, id);
-    if (!row) continue;
+    if (!row) {
+      problem ??= `lost: ${id}`;
+      continue;
+    }
     if (!isFinal(row.status) && row.reason?.code !== 'OLDER_STATE')
       problem ??= `neither ended nor explained: ${id} ${row.status}`;
     // Seen by its worker alone, and since forgotten there: nobody can say; else the end must be the one that was.

@@ -9,7 +9,7 @@ import { InstancesByWorker } from './instances/index-by-worker.ts';
 import { doubtAll, isOfOlderState } from './instances/lost.ts';
 import { applyPlacements } from './instances/place.ts';
 import { InstanceReads } from './instances/reads.ts';
-import { reasoner } from './instances/reasons.ts';
+import { reasoner, whatFollows } from './instances/reasons.ts';
 import { cleanupController, startEviction } from './instances/retention.ts';
 import { InstanceService } from './instances/service.ts';
 import { viewInstance } from './instances/view.ts';
@@ -177,11 +177,10 @@ export class Engine {
     const instances = (loaded.get('instances') ?? []) as InstanceRow[];
     const engine = new Engine(ports, state, herd, options, instances, events, rev);
     const restored = meta.get('restored');
-    if (restored !== undefined)
-      ports.log.warn(
-        { backup: restored, doubted: engine.#doubtAll() },
-        'this state was restored from a backup',
-      );
+    if (restored !== undefined) {
+      const doubted = engine.#doubtAll();
+      ports.log.warn({ backup: restored, doubted }, 'this state was restored from a backup');
+    }
     await state.durable();
     return engine;
   }
@@ -193,7 +192,7 @@ export class Engine {
   #outrun(seen: { readonly epoch: number; readonly rev: number }): void {
     const { state } = this;
     // A revision of an earlier head that this one did not find: it began without it, however far it is by now.
-    const isMissing = seen.epoch < this.#began.epoch && seen.rev > this.#began.rev;
+    const isMissing = !this.#isOlderCopy && seen.epoch < this.#began.epoch && seen.rev > this.#began.rev;
     if (seen.epoch <= state.epoch && seen.rev <= state.rev && !isMissing) return;
     const ours = { epoch: state.epoch, rev: state.rev };
     const epoch = Math.max(seen.epoch, state.epoch) + 1;
@@ -315,12 +314,6 @@ async function loadEvents(ports: Ports): Promise<EventRow[]> {
   return stored.map((row) => decodeRow<EventRow>('events', row)).reverse();
 }
 
-const LOST_NEXT = {
-  wait: 'it goes on when its worker returns',
-  replace: 'it is placed anew when its worker stays silent',
-  stop: 'its worker stops it, and tells so when it returns',
-} as const;
-
 function nextStep(row: InstanceRow, neverFits: boolean): string {
   if (isFinal(row.status)) return 'nothing: it has ended';
   if (row.cancel && row.status === 'UNKNOWN')
@@ -334,7 +327,7 @@ function nextStep(row: InstanceRow, neverFits: boolean): string {
     PENDING: 'it is placed as soon as it fits',
     ASSIGNED: 'its worker starts it',
     RUNNING: 'it runs until it ends or is cancelled',
-    UNKNOWN: `${isOfOlderState(row) ? 'its worker tells when it returns' : LOST_NEXT[row.spec.onWorkerLost]}; "drover instance replace" runs it again, "drover instance forget" gives it up`,
+    UNKNOWN: `${isOfOlderState(row) ? 'its worker tells when it returns' : whatFollows(row)}; "drover instance replace" runs it again, "drover instance forget" gives it up`,
   };
   return steps[row.status] ?? '';
 }

@@ -41,6 +41,8 @@ export class FakeDisk {
   readonly starts: string[] = [];
   /** Every command that came to its own end here, with its exit code, by instance/attempt: what a witness saw. */
   readonly completed = new Map<string, number>();
+  /** The first byte that is kept of a log, by instance/attempt: those before it were trimmed. */
+  readonly trimmedTo = new Map<string, number>();
   /** Commands that no signal ends, as in an uninterruptible sleep, by instance/attempt. */
   readonly deafTo = new Set<string>();
   /** Every command that a signal ended, by instance/attempt. */
@@ -197,11 +199,13 @@ export class FakeMachine implements Machine {
 
   async logExtent(key: AttemptKey): Promise<{ available: number; size: number }> {
     this.#disk.check('logExtent');
-    return { available: 0, size: this.#disk.processes.get(tag(key))?.log.length ?? 0 };
+    const available = this.#disk.trimmedTo.get(tag(key)) ?? 0;
+    return { available, size: this.#disk.processes.get(tag(key))?.log.length ?? 0 };
   }
 
   async readLog(key: AttemptKey, offset: number, limit: number): Promise<Uint8Array> {
     this.#disk.check('readLog');
+    if (offset < (this.#disk.trimmedTo.get(tag(key)) ?? 0)) throw new RangeError('these bytes were trimmed');
     return Buffer.from((this.#disk.processes.get(tag(key))?.log ?? '').slice(offset, offset + limit));
   }
 

@@ -24,11 +24,28 @@ export interface SimWorker {
   link: SimLink | null;
   net: NetConditions;
   boots: number;
+  /** Cut the bulk streams that it sends. */
+  readonly streams: Set<() => void>;
   /** It was deleted, and has been told so. */
   isRetired: boolean;
 }
 
 export const SIM_ACTOR: Actor = { kind: 'person', name: 'sim', project: DEFAULT_PROJECT };
+
+/** The bytes until `cut` is called: then it breaks off, as a connection of a process that died. */
+async function* breakable(
+  bytes: AsyncIterable<Uint8Array>,
+  onBreak: (cut: () => void) => void,
+): AsyncGenerator<Uint8Array> {
+  const broken = new Promise<never>((_, reject) => onBreak(() => reject(new Error('the stream was cut'))));
+  broken.catch(() => undefined);
+  const source = bytes[Symbol.asyncIterator]();
+  for (;;) {
+    const next = await Promise.race([source.next(), broken]);
+    if (next.done) return;
+    yield next.value;
+  }
+}
 
 function freeze(life: Life): { resume(): void } {
   life.frozen ??= [];
@@ -164,6 +181,7 @@ export class SimHerd {
       link: null,
       net: GOOD_NET,
       boots: 1,
+      streams: new Set(),
       isRetired: false,
     };
     this.workers.push(worker);
@@ -217,6 +235,8 @@ export class SimHerd {
     worker.life.dead = true;
     worker.agent = null;
     worker.link = null;
+    for (const cut of worker.streams) cut();
+    worker.streams.clear();
     link?.closeWorkerEnd();
   }
 
@@ -260,7 +280,8 @@ export class SimHerd {
       this.clock.after(this.#delayMs(), () => {
         const { ticket, offset, available, size, bytes } = stream;
         const lost = worker.net.toHeadBlocked || worker.life.dead || this.#headLife.dead;
-        const arrival = { offset, available, size, bytes, cancel: () => undefined };
+        const whileItLives = breakable(bytes, (cut) => worker.streams.add(cut));
+        const arrival = { offset, available, size, bytes: whileItLives, cancel: () => undefined };
         if (!lost && this.engine?.streams.arrive(worker.id, ticket, arrival)) resolve();
         else reject(new Error('nobody is there'));
       });

@@ -5,9 +5,7 @@ import type { Controller } from '../reconcile/reconciler.ts';
 import type { InstanceRow, ReservationRow } from '../state/rows.ts';
 import type { State } from '../state/state.ts';
 import type { Links } from '../workers/links.ts';
-
-/** Keys of what was left behind on a worker begin so; other keys are instances. */
-const LEFT = 'reservations/';
+import { remnantIdOf, remnantKey } from './remnants.ts';
 
 /** What an instance has left behind on a worker that is here is stopped. */
 function stopLeft(state: State, links: Links, id: string): void {
@@ -24,14 +22,18 @@ export function dispatchController(state: State, links: Links): Controller {
     name: 'dispatch',
     watches: ({ collection, id, after }) => {
       if (!after) return [];
-      if (collection === 'reservations') return (after as ReservationRow).leftBy ? [`${LEFT}${id}`] : [];
+      if (collection === 'reservations') return (after as ReservationRow).leftBy ? [remnantKey(id)] : [];
       return collection === 'instances' ? [id] : [];
     },
     *all() {
       for (const row of state.tables.instances.all()) yield row.id;
     },
     reconcile(id) {
-      if (id.startsWith(LEFT)) stopLeft(state, links, id.slice(LEFT.length));
+      const remnant = remnantIdOf(id);
+      if (remnant !== null) {
+        stopLeft(state, links, remnant);
+        return undefined;
+      }
       const row = state.tables.instances.get(id);
       const link = row?.workerId ? links.get(row.workerId) : undefined;
       if (!row || !link?.settled || row.attempt === 0) return undefined;

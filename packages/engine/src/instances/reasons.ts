@@ -6,11 +6,18 @@ import type { InstanceRow } from '../state/rows.ts';
 import type { State } from '../state/state.ts';
 import { isOfOlderState } from './lost.ts';
 
-const WHAT_FOLLOWS = {
-  wait: () => 'It goes on when the worker returns',
-  replace: (ms: number | null) => `It is placed anew when the silence exceeds ${(ms ?? 0) / 1000} s`,
-  stop: (ms: number | null) => `A worker that has had no head for ${(ms ?? 0) / 1000} s stops it`,
-} as const;
+/** What becomes of an instance whose worker stays away. */
+export function whatFollows({ spec }: InstanceRow): string {
+  const seconds = (spec.lostAfterMs ?? 0) / 1000;
+  switch (spec.onWorkerLost) {
+    case 'wait':
+      return 'it goes on when its worker returns';
+    case 'replace':
+      return `it is placed anew when the silence exceeds ${seconds} s`;
+    case 'stop':
+      return `its worker stops it when it has had no head for ${seconds} s, and tells so when it returns`;
+  }
+}
 
 /** @returns a function that is cheap for many rows at the same state. */
 export function reasoner(state: State, scheduler: Scheduler): (row: InstanceRow) => Reason | null {
@@ -43,7 +50,7 @@ export function reasoner(state: State, scheduler: Scheduler): (row: InstanceRow)
         };
       return {
         code: 'WORKER_OFFLINE',
-        message: `worker ${where} has not been heard of; it may still run there. ${WHAT_FOLLOWS[row.spec.onWorkerLost](row.spec.lostAfterMs)}; "drover instance replace" runs it again elsewhere, "drover instance forget" gives it up`,
+        message: `worker ${where} has not been heard of; it may still run there; ${whatFollows(row)}; "drover instance replace" runs it again elsewhere, "drover instance forget" gives it up`,
       };
     }
     if (worker && worker.status !== 'ONLINE')

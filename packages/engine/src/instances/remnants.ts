@@ -7,6 +7,15 @@
 import type { InstanceRow, ReservationRow } from '../state/rows.ts';
 import type { Transaction } from '../state/transaction.ts';
 
+const KEY = 'reservations/';
+
+/** The name of a remnant among the keys of controllers, whose others are ids of instances. */
+export const remnantKey = (reservationId: string): string => `${KEY}${reservationId}`;
+
+/** @returns the id of its reservation, or null when the key names an instance */
+export const remnantIdOf = (key: string): string | null =>
+  key.startsWith(KEY) ? key.slice(KEY.length) : null;
+
 /** The instance's held reservation stays behind with its worker; one that waits, or whose worker is gone, goes. */
 export function leaveBehind(tx: Transaction, row: InstanceRow): void {
   for (const reservation of tx.ownedBy('reservations', `instances/${row.id}`)) {

@@ -1,6 +1,7 @@
 /** Controller: the log of what has ended is in the archive, so that its worker may forget it. */
 import { isFinal } from '@drover/core';
 import { SYSTEM } from '../actor.ts';
+import { remnantIdOf, remnantKey } from '../instances/remnants.ts';
 import type { Clock, Ports } from '../ports.ts';
 import type { Controller } from '../reconcile/reconciler.ts';
 import type { InstanceRow, ReservationRow } from '../state/rows.ts';
@@ -14,8 +15,6 @@ const RETRY_MS = 2_000;
 /** An upload that brings nothing for so long has lost its worker. */
 const IDLE_MS = 30_000;
 
-/** Keys of what was left behind begin so; other keys are instances. */
-const LEFT = 'reservations/';
 type Left = { readonly instance: string; readonly attempt: number };
 
 export function archiveController(state: State, ports: Ports, links: Links, streams: Streams): Controller {
@@ -51,24 +50,26 @@ export function archiveController(state: State, ports: Ports, links: Links, stre
 
   /** The log of an attempt that its instance has left behind: archived as its own, and then nothing of it is held. */
   const fetchLeft = async (row: ReservationRow, left: Left, link: Link): Promise<void> => {
-    const isKept =
-      state.tables.instances.get(left.instance) ?? (await ports.store.get('instances', left.instance));
-    if (isKept) await store(left, link);
-    // Deleted meanwhile: its log must not stay behind.
-    const isStillKept =
-      state.tables.instances.get(left.instance) ?? (await ports.store.get('instances', left.instance));
-    if (isKept && !isStillKept) await ports.blobs.delete(logKey(left.instance, left.attempt));
+    const isKept = async (): Promise<boolean> =>
+      (state.tables.instances.get(left.instance) ?? (await ports.store.get('instances', left.instance))) !=
+      null;
+    if (await isKept()) {
+      await store(left, link);
+      // Deleted meanwhile: its log must not stay behind.
+      if (!(await isKept())) await ports.blobs.delete(logKey(left.instance, left.attempt));
+    }
     state.transact(SYSTEM, (tx) => tx.delete('reservations', row.id));
     links.forget(link, left.instance, left.attempt);
   };
 
   /** What is to be done for this key now, or null. */
   const task = (id: string): { readonly workerId: string | null; run(link: Link): Promise<void> } | null => {
-    if (!id.startsWith(LEFT)) {
+    const remnant = remnantIdOf(id);
+    if (remnant === null) {
       const row = state.tables.instances.get(id);
       return due(row) ? { workerId: row.workerId, run: (link) => fetchLog(row, link) } : null;
     }
-    const row = state.tables.reservations.get(id.slice(LEFT.length));
+    const row = state.tables.reservations.get(remnant);
     const left = row?.leftBy;
     return left?.ended
       ? { workerId: row?.workerId ?? null, run: (link) => fetchLeft(row as ReservationRow, left, link) }
@@ -106,12 +107,12 @@ export function archiveController(state: State, ports: Ports, links: Links, stre
   return {
     name: 'archive',
     watches: ({ collection, id }) => {
-      const key = collection === 'reservations' ? `${LEFT}${id}` : id;
+      const key = collection === 'reservations' ? remnantKey(id) : id;
       return (collection === 'instances' || collection === 'reservations') && task(key) !== null ? [key] : [];
     },
     *all() {
       for (const row of state.tables.instances.all()) if (due(row)) yield row.id;
-      for (const row of state.tables.reservations.all()) if (row.leftBy?.ended) yield `${LEFT}${row.id}`;
+      for (const row of state.tables.reservations.all()) if (row.leftBy?.ended) yield remnantKey(row.id);
     },
     reconcile(id) {
       begin(id);

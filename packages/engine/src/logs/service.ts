@@ -163,7 +163,8 @@ export class LogService {
         // Bytes that are gone are not passed over in silence: whoever reads asks again, and is told where it goes on.
         if (arrival.offset > at) {
           arrival.cancel();
-          throw new DroverError('LOG_UNAVAILABLE', { ref: id, worker: 'which has let go of a part of it' });
+          const message = `bytes ${at} to ${arrival.offset} of the log are gone (over its cap); read on from there`;
+          throw new DroverError('LOG_UNAVAILABLE', { ref: id, from: at, to: arrival.offset }, { message });
         }
         try {
           for await (const chunk of arrival.bytes) {

@@ -20,7 +20,7 @@ import type { InstancesByWorker } from '../instances/index-by-worker.ts';
 import { isOfOlderState } from '../instances/lost.ts';
 import { releaseReservation } from '../instances/move.ts';
 import { observeAbsence, observeFact } from '../instances/observe.ts';
-import { clearRemnants, remnantOf } from '../instances/remnants.ts';
+import { clearRemnants, remnantKey, remnantOf } from '../instances/remnants.ts';
 import type { Streams } from '../logs/streams.ts';
 import type { LinkPort, Ports } from '../ports.ts';
 import type { InstanceRow } from '../state/rows.ts';
@@ -135,6 +135,8 @@ export class WorkerSession {
     const { state, ports, links } = this.#context;
     if (!link || !links.close(link)) return;
     links.lost(link);
+    // Of a worker that was deleted nothing is remembered beyond its link.
+    if (!state.tables.workers.get(this.#workerId)) links.drop(this.#workerId);
     const now = ports.clock.wallMs();
     state.transact(workerActor(this.#workerId), (tx) => {
       const row = tx.get('workers', this.#workerId);
@@ -152,8 +154,9 @@ export class WorkerSession {
 
   /** What the present link of this worker is told over and over: nothing is sent before a hello. */
   #pong({ sentMs, answered, refused }: Extract<WorkerFrame, { type: 'ping' }>): void {
-    if (this.#link) this.#link.refusedFrames = refused ?? 0;
-    if (this.#link) this.#context.links.pong(this.#link, sentMs, answered ?? null);
+    if (!this.#link) return;
+    this.#link.refusedFrames = refused ?? 0;
+    this.#context.links.pong(this.#link, sentMs, answered ?? null);
   }
 
   #inOrder(work: () => Promise<void> | void): void {
@@ -317,7 +320,7 @@ export class WorkerSession {
           if (item.phase === 'RELEASED') settled.push(item.instance);
         } else if (verdict === 'logDue') {
           const remnant = remnantOf(tx, this.#workerId, ref);
-          if (remnant) settled.push(`reservations/${remnant.id}`);
+          if (remnant) settled.push(remnantKey(remnant.id));
         } else if (verdict === 'unknown') {
           unknown.set(item.instance, ref);
           answers.push({ type: 'unknown', ...ref });

@@ -1,5 +1,5 @@
 /** The query of a page, for both databases. They differ only in how a value's place is written. */
-import type { PageQuery } from '@drover/engine';
+import type { PageQuery, StoredRow } from '@drover/engine';
 import type { SqlValue } from './driver.ts';
 import { COLUMNS, tableOf } from './tables.ts';
 
@@ -9,6 +9,22 @@ const MAX_STATUSES = 32;
 
 /** All columns of a row, in the order in which they are read. */
 export const ROW_COLUMNS: string = [...COLUMNS, 'body'].join(', ');
+
+/** A row from its columns, in that order. */
+export function toRow(values: readonly unknown[]): StoredRow {
+  const [id, seq, project, name, status, owner, rev, v, body] = values as [
+    string,
+    number,
+    string,
+    string | null,
+    string,
+    string | null,
+    number,
+    number,
+    string,
+  ];
+  return { id, seq, project, name, status, owner, rev, v, body };
+}
 
 /** @throws {RangeError} when the limit is no whole number, or too large. */
 export function checkLimit(limit: number): void {

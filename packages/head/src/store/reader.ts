@@ -2,7 +2,7 @@
 import type { CollectionName, PageQuery, StoredRow } from '@drover/engine';
 import type { SqlDatabase, SqlStatement, SqlValue } from './driver.ts';
 import type { PackedRows } from './messages.ts';
-import { checkLimit, pageSql, ROW_COLUMNS } from './page-sql.ts';
+import { checkLimit, pageSql, ROW_COLUMNS, toRow } from './page-sql.ts';
 import { COLUMNS, tableOf } from './tables.ts';
 
 /** Rows that travel in one message, so that the main thread unpacks one part while the next is read. */
@@ -32,19 +32,7 @@ export class Reader {
     const found = this.#prepare(`SELECT ${ROW_COLUMNS} FROM ${tableOf(collection)} WHERE id = ?`).all([
       id,
     ])[0];
-    if (!found) return null;
-    const [rowId, seq, project, name, status, owner, rev, v, body] = found as [
-      string,
-      number,
-      string,
-      string | null,
-      string,
-      string | null,
-      number,
-      number,
-      string,
-    ];
-    return { id: rowId, seq, project, name, status, owner, rev, v, body };
+    return found ? toRow(found) : null;
   }
 
   /** All rows by ascending seq, from one snapshot. */

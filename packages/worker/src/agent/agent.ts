@@ -13,7 +13,7 @@ import { LaunchQueue } from './launch-queue.ts';
 import { Lease } from './lease.ts';
 import { UNKNOWN_KEPT_MS } from './limits.ts';
 import { LinkWatch } from './link-watch.ts';
-import { readLogFrom } from './log-stream.ts';
+import { streamOf } from './log-stream.ts';
 import { LostHead } from './lost-head.ts';
 import { untilItWorks } from './persist.ts';
 import type { AgentPorts, AttemptKey, LinkPort, Memory, StopNote } from './ports.ts';
@@ -34,6 +34,8 @@ export class Agent {
   readonly #ports: AgentPorts;
   readonly #options: AgentOptions;
   readonly #attempts = new Map<string, Attempt>();
+  /** The highest attempt of each instance that is here. */
+  readonly #newest = new Map<string, AttemptKey>();
   readonly #untold = new Set<string>();
   readonly #launchQueue: LaunchQueue;
   readonly #watch: LinkWatch;
@@ -95,6 +97,8 @@ export class Agent {
     const tag = tagOf(key);
     const attempt = new Attempt(this.#ports, key, order, () => this.#tell(tag));
     this.#attempts.set(tag, attempt);
+    if (key.attempt >= (this.#newest.get(key.instance)?.attempt ?? 0))
+      this.#newest.set(key.instance, attempt.key);
     const stopAfterMs = order?.stopAfterMs;
     if (order && stopAfterMs != null)
       this.#lostHead.watch(tag, {
@@ -115,7 +119,7 @@ export class Agent {
    * The head has refused the hello. One that knows only one protocol refuses a newer one, so the other is offered next
    * time, by turns.
    */
-  speakOlder(): void {
+  offerOther(): void {
     this.#speaks = this.#speaks === LINK_PROTOCOL ? OLDEST_LINK_PROTOCOL : LINK_PROTOCOL;
   }
 
@@ -229,16 +233,14 @@ export class Agent {
     this.#answeredPing = sentMs;
     this.#lostHead.contact(sentMs);
     // Before the head has judged what is here, it may still have something to say about what waits.
-    if (this.#isSettled) this.#renew(sentMs);
+    if (!this.#isSettled) return;
+    this.#lease.renew(sentMs);
+    this.#launchQueue.resume();
   }
 
   #settled(): void {
     this.#isSettled = true;
-    this.#renew(this.#helloMs);
-  }
-
-  #renew(sentMs: number): void {
-    this.#lease.renew(sentMs);
+    this.#lease.begin(this.#helloMs);
     this.#launchQueue.resume();
   }
 
@@ -269,15 +271,15 @@ export class Agent {
   }
 
   #start(order: NonNullable<Attempt['order']>): void {
-    for (const { key } of this.#attempts.values()) {
-      if (key.instance !== order.instance || key.attempt <= order.attempt) continue;
+    const newest = this.#newest.get(order.instance);
+    if (newest && newest.attempt > order.attempt) {
       this.#fences.refusedFrames += 1;
       this.#ports.log.warn(
-        { ...key, ordered: order.attempt },
+        { ...newest, ordered: order.attempt },
         'an older attempt is not begun after a newer one',
       );
       // Whoever orders it does not know of the newer one.
-      this.#tell(tagOf(key));
+      this.#tell(tagOf(newest));
       return;
     }
     const known = this.#attempts.get(tagOf(order));
@@ -313,6 +315,7 @@ export class Agent {
     const tag = tagOf(key);
     if (this.#attempts.get(tag)?.phase !== 'RELEASED') return;
     this.#attempts.delete(tag);
+    if (this.#newest.get(key.instance)?.attempt === key.attempt) this.#newest.delete(key.instance);
     this.#lostHead.unwatch(tag);
     this.#untold.delete(tag);
     const { clock, machine, log } = this.#ports;
@@ -340,23 +343,20 @@ export class Agent {
       this.#send({ type: 'noLog', ticket: frame.ticket });
       return;
     }
-    const wanted = frame.offset < 0 ? size + frame.offset : frame.offset;
-    const kept = Math.max(wanted, available);
-    const offset = frame.follow ? kept : Math.min(kept, size);
-    const most = frame.follow ? Number.POSITIVE_INFINITY : size - offset;
-    const bytes = readLogFrom({
-      machine,
-      key,
-      offset,
-      limit: Math.min(frame.limit ?? Number.POSITIVE_INFINITY, most),
-      follow: frame.follow,
-      isComplete: () => attempt.phase === 'RELEASED',
-      onProgress: (listener) => {
-        this.#progressListeners.add(listener);
-        return () => this.#progressListeners.delete(listener);
+    const stream = streamOf(
+      frame,
+      { available, size },
+      {
+        machine,
+        key,
+        isComplete: () => attempt.phase === 'RELEASED',
+        onProgress: (listener) => {
+          this.#progressListeners.add(listener);
+          return () => this.#progressListeners.delete(listener);
+        },
       },
-    });
-    await this.#ports.dialLog({ ticket: frame.ticket, offset, available, size, bytes });
+    );
+    await this.#ports.dialLog(stream);
   }
 
   #digest(): number {

@@ -141,6 +141,19 @@ test('T4: an order is not begun after the machine slept, before the head was ask
   expect(resets).toEqual(['this machine slept, or its clock was set']);
 });
 
+test('T4: an answer that waited in the socket while the machine slept does not hide that it slept', async () => {
+  await hear(1, welcome, settled);
+  const sentMs = clock.nowMs;
+  life.skewMs += 60_000;
+  await hear(2, { type: 'pong', sentMs }, start());
+  expect(disk.starts).toEqual([]);
+  await pass(200);
+  agent.closed();
+  open();
+  await hear(1, welcome, settled, start());
+  expect(disk.starts).toHaveLength(1);
+});
+
 test('an older attempt is not begun after a newer one', async () => {
   await hear(1, welcome, settled);
   await hear(2, start(2));
@@ -161,7 +174,7 @@ test('S13: to a head that refuses the newest protocol the oldest is offered, and
   const offered = (): unknown =>
     said.flatMap(({ frames }) => frames).findLast(({ type }) => type === 'hello');
   expect(offered()).toMatchObject({ protocol: 2, oldest: 1 });
-  agent.speakOlder();
+  agent.offerOther();
   agent.closed();
   open();
   expect(offered()).toMatchObject({ protocol: 1 });
@@ -173,7 +186,7 @@ test('S13: to a head that refuses the newest protocol the oldest is offered, and
   open();
   await hear(1, { ...welcome, protocol: 1 }, start(2));
   expect(disk.starts).toHaveLength(2);
-  agent.speakOlder();
+  agent.offerOther();
   agent.closed();
   open();
   expect(offered()).toMatchObject({ protocol: 2 });

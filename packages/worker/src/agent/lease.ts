@@ -10,7 +10,7 @@ export class Lease {
   readonly #clock: Clock;
   #leaseMs = 0;
   #renewedMs = Number.NEGATIVE_INFINITY;
-  /** Wall clock minus monotonic clock at the renewal. */
+  /** Wall clock minus monotonic clock when the link was settled. */
   #aheadMs = 0;
 
   constructor(clock: Clock) {
@@ -22,11 +22,15 @@ export class Lease {
     this.#leaseMs = leaseMs;
   }
 
-  /** @param sentMs when the question was sent that has been answered, by the monotonic clock */
-  renew(sentMs: number): void {
-    if (sentMs <= this.#renewedMs) return;
+  /** The head has judged all that is here. @param sentMs when its hello was sent, by the monotonic clock */
+  begin(sentMs: number): void {
     this.#renewedMs = sentMs;
     this.#aheadMs = this.#clock.wallMs() - this.#clock.monoMs();
+  }
+
+  /** @param sentMs when the ping was sent that is answered. It may have waited in the socket while the machine slept. */
+  renew(sentMs: number): void {
+    this.#renewedMs = Math.max(this.#renewedMs, sentMs);
   }
 
   get isValid(): boolean {

@@ -3,8 +3,9 @@
  * a gap: the head counts them, so where bytes are missing (trimmed, or removed with their attempt) the stream is cut.
  * The head asks again at its offset then, here or in its archive.
  */
+import type { HeadFrame } from '@drover/core/wire';
 import { LOG_CHUNK_BYTES } from './limits.ts';
-import type { AttemptKey, Machine } from './ports.ts';
+import type { AttemptKey, LogStream, Machine } from './ports.ts';
 
 export interface LogReading {
   readonly machine: Machine;
@@ -17,6 +18,21 @@ export interface LogReading {
   readonly isComplete: () => boolean;
   /** Calls back when `isComplete` may have changed. @returns the way to stop */
   readonly onProgress: (listener: () => void) => () => void;
+}
+
+/** What the head asked for, from what there is at this moment. */
+export function streamOf(
+  asked: Extract<HeadFrame, { type: 'sendLog' }>,
+  { available, size }: { readonly available: number; readonly size: number },
+  from: Pick<LogReading, 'machine' | 'key' | 'isComplete' | 'onProgress'>,
+): LogStream {
+  const { follow, ticket } = asked;
+  const wanted = asked.offset < 0 ? size + asked.offset : asked.offset;
+  const kept = Math.max(wanted, available);
+  const offset = follow ? kept : Math.min(kept, size);
+  const most = follow ? Number.POSITIVE_INFINITY : size - offset;
+  const limit = Math.min(asked.limit ?? Number.POSITIVE_INFINITY, most);
+  return { ticket, offset, available, size, bytes: readLogFrom({ ...from, offset, limit, follow }) };
 }
 
 /** @throws when bytes are missing */

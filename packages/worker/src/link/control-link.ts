@@ -116,7 +116,7 @@ export function openControlLink(options: ControlLinkOptions): { close(): void } 
       }
       if (code === LINK_CLOSE.protocol) {
         log.error({ reason: reason.toString() }, 'the head refuses what this worker says');
-        if (!wasWelcome && /link protocol/.test(reason.toString())) agent.speakOlder();
+        if (!wasWelcome && /link protocol/.test(reason.toString())) agent.offerOther();
       }
       if (code === LINK_CLOSE.identityInUse)
         log.error(

@@ -5,7 +5,7 @@ import type { CollectionName, StoredRow } from '@drover/engine';
 import { DATABASE_NAME, openForReading, openingFailure, quickCheck } from '../database-file.ts';
 import { loadDriver, type SqlDatabase } from '../driver.ts';
 import { inspect } from '../migrations.ts';
-import { ROW_COLUMNS } from '../page-sql.ts';
+import { ROW_COLUMNS, toRow } from '../page-sql.ts';
 import { parseAddress } from '../postgres/address.ts';
 import { Connection } from '../postgres/connection.ts';
 import { toPostgresError } from '../postgres/failures.ts';
@@ -103,19 +103,9 @@ function reads(ask: Ask, prefix: string, place: (n: number) => string): Pick<Sna
       for (let after = Number.MIN_SAFE_INTEGER; ; ) {
         const found = await ask(sql, [after, PART_ROWS]);
         for (const each of found) {
-          const [id, seq, project, name, status, owner, rev, v, body] = each as [
-            string,
-            number,
-            string,
-            string | null,
-            string,
-            string | null,
-            number,
-            number,
-            string,
-          ];
-          after = seq;
-          yield { id, seq, project, name, status, owner, rev, v, body };
+          const row = toRow(each);
+          after = row.seq;
+          yield row;
         }
         if (found.length < PART_ROWS) return;
       }

@@ -1,7 +1,7 @@
 /** Reads pages, rows and whole collections, on connections of their own. */
 import { type CollectionName, type PageQuery, type StoredRow, StoreError } from '@drover/engine';
 import pg from 'pg';
-import { checkLimit, pageSql, ROW_COLUMNS } from '../page-sql.ts';
+import { checkLimit, pageSql, ROW_COLUMNS, toRow } from '../page-sql.ts';
 import { tableOf } from '../tables.ts';
 import type { StoredHead } from '../verdict.ts';
 import type { PostgresAddress } from './address.ts';
@@ -110,19 +110,4 @@ export class PostgresReader {
       throw toPostgresError(error, this.#address.label);
     }
   }
-}
-
-function toRow(values: readonly unknown[]): StoredRow {
-  const [id, seq, project, name, status, owner, rev, v, body] = values as [
-    string,
-    number,
-    string,
-    string | null,
-    string,
-    string | null,
-    number,
-    number,
-    string,
-  ];
-  return { id, seq, project, name, status, owner, rev, v, body };
 }
