@@ -21,7 +21,7 @@ export const LIMITS = {
   logReadBytes: 64 * 1024 * 1024,
 } as const;
 
-const noNul = (text: string): boolean => !text.includes('\0');
+export const noNul = (text: string): boolean => !text.includes('\0');
 
 /** Bytes of the text in UTF-8. A lone surrogate counts as the three bytes of its replacement. */
 function utf8Bytes(text: string): number {
@@ -60,10 +60,13 @@ const word = z
   .refine(isUnicode, UNICODE_RULE)
   .refine(noNul, 'no NUL character');
 
+/** A script for the shell of a node. */
+export const shellText = word.refine((text) => text.trim() !== '', 'must not be empty');
+
 /** A string runs in a shell; a list runs as it is, without one. */
 export const command = z.union(
   [
-    word.refine((text) => text.trim() !== '', 'must not be empty'),
+    shellText,
     z
       .array(word)
       .min(1, 'at least one element')
@@ -77,7 +80,7 @@ export const command = z.union(
   { error: 'a string without NUL, or a list of strings' },
 );
 
-const ENV_KEY = /^[A-Za-z_][A-Za-z0-9_]{0,254}$/;
+export const ENV_KEY = /^[A-Za-z_][A-Za-z0-9_]{0,254}$/;
 export const ENV_KEY_RULE = 'letters, digits and _, not starting with a digit, at most 255';
 
 export const env = z
