@@ -48,9 +48,9 @@ module.exports = {
     },
     {
       name: 'pure-no-packages',
-      comment: 'no npm package but zod, and that in core/wire only',
+      comment: 'no npm package but zod, in core/wire only, and yaml, in core/yaml only',
       severity: 'error',
-      from: { path: PURE, pathNot: [TEST, '^packages/core/src/wire/'] },
+      from: { path: PURE, pathNot: [TEST, '^packages/core/src/(wire|yaml)/'] },
       to: { path: 'node_modules/' },
     },
     {
@@ -58,6 +58,26 @@ module.exports = {
       severity: 'error',
       from: { path: '^packages/core/src/wire/', pathNot: TEST },
       to: { path: 'node_modules/', pathNot: 'node_modules/zod/' },
+    },
+    {
+      name: 'yaml-in-one-place',
+      comment: 'core/yaml reads YAML for all, with limits: nobody else loads the package',
+      severity: 'error',
+      from: { path: '^packages/', pathNot: ['^packages/core/src/yaml/'] },
+      to: { path: 'node_modules/yaml/' },
+    },
+    {
+      name: 'yaml-alone',
+      severity: 'error',
+      from: { path: '^packages/core/src/yaml/', pathNot: TEST },
+      to: { path: 'node_modules/', pathNot: 'node_modules/yaml/' },
+    },
+    {
+      name: 'core-without-yaml',
+      comment: 'the rest of core does not run core/yaml: only who needs it loads it',
+      severity: 'error',
+      from: { path: '^packages/core/src/', pathNot: [TEST, '^packages/core/src/yaml/'] },
+      to: { path: '^packages/core/src/yaml/', dependencyTypesNot: ['type-only'] },
     },
     {
       name: 'agent-not-os',

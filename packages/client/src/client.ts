@@ -1,7 +1,11 @@
+import { Clusters } from './services/clusters.ts';
 import { Events } from './services/events.ts';
+import { Files } from './services/files.ts';
 import { Head } from './services/head.ts';
 import { Instances } from './services/instances.ts';
+import { Jobs } from './services/jobs.ts';
 import { JoinTokens } from './services/join-tokens.ts';
+import { Requests } from './services/requests.ts';
 import { Workers } from './services/workers.ts';
 import { linkSignals } from './transport/signals.ts';
 import { parseTarget } from './transport/target.ts';
@@ -38,6 +42,10 @@ export class Client {
   readonly joinTokens: JoinTokens;
   readonly head: Head;
   readonly events: Events;
+  readonly requests: Requests;
+  readonly clusters: Clusters;
+  readonly jobs: Jobs;
+  readonly files: Files;
   readonly #closing = new AbortController();
 
   /** Sends nothing. @throws {DroverError} INVALID_REQUEST for a bad address or token. */
@@ -59,6 +67,10 @@ export class Client {
     this.joinTokens = new JoinTokens(transport);
     this.head = new Head(transport);
     this.events = new Events(transport);
+    this.requests = new Requests(transport);
+    this.clusters = new Clusters(transport, this.requests);
+    this.jobs = new Jobs(transport);
+    this.files = new Files(transport);
   }
 
   /**

@@ -11,6 +11,9 @@ interface ErrorEntry {
 
 export const ERROR_CATALOGUE = {
   INVALID_REQUEST: { status: 400, retry: false, actor: 'user', message: '{field}: {rule}' },
+  /** `details`: `where` (file, line, column in one), `field`, `rule`, `file`, `line`, `column`, and `hint`: what to do. */
+  INVALID_TASK: { status: 400, retry: false, actor: 'user', message: '{where}: {field}: {rule}' },
+  INVALID_YAML: { status: 400, retry: false, actor: 'user', message: '{where}: {rule}' },
   INVALID_JSON: { status: 400, retry: false, actor: 'user', message: 'the body is not valid JSON: {rule}' },
   UNSUPPORTED_MEDIA_TYPE: {
     status: 415,
@@ -134,6 +137,126 @@ export const ERROR_CATALOGUE = {
     retry: true,
     actor: 'operator',
     message: 'cannot reach the head at {url}: {rule}',
+  },
+  FILES_NOT_FOUND: {
+    status: 404,
+    retry: false,
+    actor: 'user',
+    message: 'there is nothing at {path}: check workdir and file_mounts',
+  },
+  FILES_REFUSED: {
+    status: 400,
+    retry: false,
+    actor: 'user',
+    message: '{path} cannot be sent: {rule}',
+  },
+  FILES_UNREADABLE: { status: 403, retry: false, actor: 'user', message: '{path} cannot be read: {rule}' },
+  FILES_CHANGED: {
+    status: 409,
+    retry: true,
+    actor: 'user',
+    message: '{path} changed each of the {tries} times it was read: send it when nothing writes to it',
+  },
+  CONTENT_MISSING: {
+    status: 409,
+    retry: false,
+    actor: 'drover',
+    message: '{count} contents of this tree are not at the head: send them first',
+  },
+  CONTENT_MISMATCH: {
+    status: 400,
+    retry: true,
+    actor: 'drover',
+    message: 'what came is not the content {sha256}: {rule}',
+  },
+  CONTENT_OFFSET: {
+    status: 409,
+    retry: false,
+    actor: 'drover',
+    message: 'the head has {offset} bytes of this content: go on from there',
+  },
+  CONTENT_NOT_FOUND: { status: 404, retry: false, actor: 'user', message: 'no content {sha256}' },
+  TREE_NOT_FOUND: {
+    status: 404,
+    retry: false,
+    actor: 'user',
+    message: 'no tree {tree}: send the files again',
+  },
+  FILES_FULL: {
+    status: 507,
+    retry: true,
+    actor: 'operator',
+    message: 'the head has no room for files ({rule}); nothing else is touched by it',
+  },
+  REQUEST_NOT_FOUND: { status: 404, retry: false, actor: 'user', message: 'no request {ref}' },
+  REQUEST_CANCELLED: {
+    status: 409,
+    retry: false,
+    actor: 'user',
+    message: 'request {ref} was cancelled: {rule}',
+  },
+  CLUSTER_NOT_FOUND: {
+    status: 404,
+    retry: false,
+    actor: 'user',
+    message: "cluster '{ref}' does not exist",
+  },
+  CLUSTER_NAME_INVALID: {
+    status: 400,
+    retry: false,
+    actor: 'user',
+    message: "cluster name '{name}': {rule}",
+  },
+  CLUSTER_NOT_UP: {
+    status: 409,
+    retry: false,
+    actor: 'user',
+    message: "cluster '{ref}' is {status}, not UP: {rule}",
+  },
+  CLUSTER_OWNER_MISMATCH: {
+    status: 403,
+    retry: false,
+    actor: 'user',
+    message: "cluster '{ref}' belongs to {owner}, not to {user}",
+  },
+  RESOURCES_MISMATCH: {
+    status: 409,
+    retry: false,
+    actor: 'user',
+    message: "cluster '{ref}' cannot hold what is asked: {rule}",
+  },
+  /** `failoverHistory` is empty when nothing could ever hold it, and lists each try when all were full. */
+  RESOURCES_UNAVAILABLE: { status: 409, retry: true, actor: 'user', message: '{rule}' },
+  NO_INFRA: {
+    status: 409,
+    retry: false,
+    actor: 'operator',
+    message: 'no infra is enabled: {rule}',
+  },
+  INFRA_NOT_FOUND: {
+    status: 404,
+    retry: false,
+    actor: 'user',
+    message: 'there is no infra {ref} on this head; it has {known}',
+  },
+  NOT_SUPPORTED: { status: 400, retry: false, actor: 'user', message: '{rule}' },
+  COMMAND_FAILED: {
+    status: 409,
+    retry: false,
+    actor: 'user',
+    message: '{what} failed with exit code {exitCode}: {rule}',
+  },
+  JOB_NOT_FOUND: {
+    status: 404,
+    retry: false,
+    actor: 'user',
+    message: "cluster '{cluster}' has no job {ref}",
+  },
+  OWNED: {
+    status: 409,
+    retry: false,
+    actor: 'user',
+    message: 'instance {ref} belongs to {owner} and is changed through it: {rule}',
   },
   PROTOCOL: { status: 400, retry: false, actor: 'drover', message: 'the peer broke the protocol: {rule}' },
   INTERNAL: {

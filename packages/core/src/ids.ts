@@ -7,7 +7,11 @@ type Branded<Name extends string> = string & { readonly [brand]: Name };
 
 export type InstanceId = Branded<'InstanceId'>;
 export type ReservationId = Branded<'ReservationId'>;
+export type ClusterId = Branded<'ClusterId'>;
+export type JobId = Branded<'JobId'>;
+export type RequestId = Branded<'RequestId'>;
 export type GangId = Branded<'GangId'>;
+export type MachineId = Branded<'MachineId'>;
 export type WorkerId = Branded<'WorkerId'>;
 export type HerdId = Branded<'HerdId'>;
 

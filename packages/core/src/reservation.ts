@@ -9,6 +9,9 @@
  */
 import { step, type TransitionTable } from './transitions.ts';
 
+/** Where what names no infra is placed: the workers that joined by hand, without a word about their pool. */
+export const DEFAULT_PLACE = 'pool/default';
+
 export const RESERVATION_STATUSES = ['WAITING', 'HELD', 'RELEASED'] as const;
 export type ReservationStatus = (typeof RESERVATION_STATUSES)[number];
 export type ReservationEvent = 'hold' | 'release';

@@ -5,7 +5,13 @@ export interface Actor {
   readonly project: string;
   /** Id of the request that this came from, for the events' `cause`. */
   readonly requestId?: string;
+  /** The person for whom the call is made, where that is not its bearer: clients of a shared token say who they are. */
+  readonly user?: { readonly id: string; readonly name: string };
 }
+
+/** Who asked for it, for what people own. */
+export const userOf = (actor: Actor): { readonly id: string; readonly name: string } =>
+  actor.user ?? { id: actor.name, name: actor.name };
 
 export const DEFAULT_PROJECT = 'default';
 

@@ -1,8 +1,21 @@
 /** The control plane, put together. Everything that the head's routes call is a service here. */
 import { type InstanceStatus, isFinal, isoStamp } from '@drover/core';
-import type { Explanation, HeadView, InstanceView, Reason, WorkerView } from '@drover/core/wire';
+import type {
+  ClusterJobView,
+  ClusterView,
+  Explanation,
+  HeadView,
+  InstanceView,
+  Reason,
+  RequestView,
+  WorkerView,
+} from '@drover/core/wire';
 import { type Actor, DEFAULT_PROJECT, SYSTEM } from './actor.ts';
+import type { ClusterRow } from './clusters/row.ts';
+import { type Clusters, makeClusters } from './clusters/start.ts';
+import { viewCluster, viewClusterJob } from './clusters/view.ts';
 import { EVENTS_REMEMBERED, EventService } from './events/service.ts';
+import type { InfraService } from './infra/infra-service.ts';
 import { startDepartures } from './instances/departure.ts';
 import { dispatchController } from './instances/dispatch.ts';
 import { InstancesByWorker } from './instances/index-by-worker.ts';
@@ -13,12 +26,17 @@ import { reasoner, whatFollows } from './instances/reasons.ts';
 import { cleanupController, startEviction } from './instances/retention.ts';
 import { InstanceService } from './instances/service.ts';
 import { viewInstance } from './instances/view.ts';
+import type { JobRow } from './jobs/row.ts';
 import { JoinTokenService } from './join-tokens/service.ts';
 import { archiveController } from './logs/archive.ts';
 import { LogService } from './logs/service.ts';
 import { Streams } from './logs/streams.ts';
+import type { MachineService } from './machines/service.ts';
+import { type MachineOptions, makeMachines } from './machines/start.ts';
 import type { LinkPort, Ports } from './ports.ts';
 import { Reconciler } from './reconcile/reconciler.ts';
+import type { RequestRow } from './requests/row.ts';
+import { viewRequest } from './requests/view.ts';
 import { Scheduler } from './scheduler/scheduler.ts';
 import { decodeRow } from './state/codec.ts';
 import {
@@ -40,6 +58,7 @@ import { viewWorker } from './workers/view.ts';
 export interface EngineOptions {
   readonly version: string;
   readonly timing?: Partial<Timing>;
+  readonly machines?: MachineOptions;
 }
 
 const TIMING: Timing = { pingMs: 2_000, leaseMs: 10_000, offlineMs: 45_000 };
@@ -52,6 +71,10 @@ export class Engine {
   readonly reads: InstanceReads;
   readonly workers: WorkerService;
   readonly joinTokens: JoinTokenService;
+  readonly machines: MachineService;
+  readonly infra: InfraService;
+  /** Clusters, jobs and requests. */
+  readonly work: Clusters;
   readonly logs: LogService;
   readonly events: EventService;
   readonly streams: Streams;
@@ -102,10 +125,36 @@ export class Engine {
     this.scheduler.load();
     const dispatch = dispatchController(state, this.links);
     const archive = archiveController(state, ports, this.links, this.streams);
-    const reconciler = new Reconciler(state, ports.clock, ports.log, [
+    const made = makeMachines(
+      {
+        state,
+        ports,
+        herd,
+        workers: this.workers,
+        instances: this.instances,
+        byWorker,
+        joinTokens: this.joinTokens,
+        poke: (controller, key) => reconciler.poke(controller, key),
+      },
+      options.machines ?? {},
+    );
+    this.machines = made.machines;
+    this.infra = made.infra;
+    this.work = makeClusters({
+      state,
+      ports,
+      scheduler: this.scheduler,
+      infra: this.infra,
+      machines: this.machines,
+      logs: this.logs,
+      poke: (controller, key) => reconciler.poke(controller, key),
+    });
+    const reconciler: Reconciler = new Reconciler(state, ports.clock, ports.log, [
       cleanupController(state, ports),
       dispatch,
       archive,
+      ...made.controllers,
+      ...this.work.controllers,
     ]);
     this.#session = {
       state,
@@ -127,6 +176,7 @@ export class Engine {
     startEviction(state, ports, this.links);
     startDepartures(state, ports, this.links);
     reconciler.start();
+    made.begin();
   }
 
   /** Loads what the store holds and takes over with the next epoch; durable before it resolves. @throws {StoreError} */
@@ -242,6 +292,18 @@ export class Engine {
       this.#ports.clock.wallMs(),
       this.#ports.clock.monoMs(),
     );
+  }
+
+  viewCluster(row: ClusterRow): ClusterView {
+    return viewCluster(this.state, this.scheduler, row);
+  }
+
+  viewClusterJob(cluster: ClusterRow, row: JobRow): ClusterJobView {
+    return viewClusterJob(this.state, cluster, row);
+  }
+
+  viewRequest(row: RequestRow): RequestView {
+    return viewRequest(this.state, row);
   }
 
   /** Why it is as it is, and what happens next. */

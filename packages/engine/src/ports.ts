@@ -2,7 +2,9 @@
  * All that the engine needs from outside. The head gives the real ones, testkit the virtual ones; the engine itself
  * knows no clock, no disk and no socket.
  */
+import type { TreeManifest } from '@drover/core';
 import type { HeadFrame } from '@drover/core/wire';
+import type { MachineType } from './infra/machine-type.ts';
 
 export interface Timer {
   cancel(): void;
@@ -39,6 +41,10 @@ export type CollectionName =
   | 'foreign'
   | 'idempotency'
   | 'tombstones'
+  | 'machines'
+  | 'clusters'
+  | 'jobs'
+  | 'requests'
   | 'events';
 
 /** A row as the store keeps it. `body` is JSON text; the other fields are columns. */
@@ -125,10 +131,106 @@ export interface Blobs {
   delete(key: string): Promise<void>;
 }
 
+/**
+ * Files that people send: contents by their SHA-256, and trees made of them. What no tree holds goes after a day, and so
+ * does a tree that nobody needs. @throws {DroverError} FILES_FULL from whatever writes.
+ */
+export interface Files {
+  /** Sorts the entries. Durable when it resolves. @throws {DroverError} INVALID_REQUEST, CONTENT_MISSING */
+  putTree(manifest: TreeManifest): Promise<{ tree: string; files: number; bytes: number }>;
+  /** Durable when it resolves. Many small ones at once share their syncs. */
+  putContent(bytes: AsyncIterable<Uint8Array>): Promise<{ sha256: string; size: number }>;
+  has(sha256: string): Promise<boolean>;
+  hasTree(tree: string): Promise<boolean>;
+  /** Null: there is none of that id. */
+  readTree(tree: string): Promise<TreeManifest | null>;
+  readContent(sha256: string): Promise<AsyncIterable<Uint8Array> | null>;
+}
+
 /** One open control link. Frames leave in order; a closed link drops them (the next inventory mends it). */
 export interface LinkPort {
   send(frames: readonly HeadFrame[]): void;
   close(code: number, reason: string): void;
+}
+
+/** One machine as its provider shows it. `note`: what the provider adds, such as the end of its console log. */
+export interface ProviderMachine {
+  readonly tag: string;
+  readonly id: string;
+  readonly status: 'creating' | 'running' | 'stopping' | 'stopped' | 'terminating';
+  readonly address: string | null;
+  readonly note: string | null;
+}
+
+/** What is asked of a provider. `join`: with what the machine's worker becomes one of this herd. */
+export interface MachineOrder {
+  readonly tag: string;
+  readonly type: string;
+  readonly region: string | null;
+  readonly zone: string | null;
+  readonly spot: boolean;
+  readonly name: string;
+  readonly join: { readonly url: string; readonly token: string };
+  /** US dollars; null: no limit. */
+  readonly maxPricePerHour: number | null;
+}
+
+/**
+ * OUT_OF_STOCK, QUOTA, AUTH, INVALID, PRICE_CHANGED: this very call has made nothing, and asking again at once will not
+ * help. RATE_LIMITED: ask later, of everything. TRANSIENT: nobody knows what it did; ask again.
+ */
+export type ProviderFailure =
+  | 'OUT_OF_STOCK'
+  | 'QUOTA'
+  | 'AUTH'
+  | 'INVALID'
+  | 'RATE_LIMITED'
+  | 'TRANSIENT'
+  | 'PRICE_CHANGED';
+
+/** What a provider throws. The message names the machine or host, and says what to do. */
+export class ProviderError extends Error {
+  readonly failure: ProviderFailure;
+  /** RATE_LIMITED: when to ask again, if the provider has said so. */
+  readonly retryAfterMs: number | null;
+  constructor(
+    failure: ProviderFailure,
+    message: string,
+    options: { readonly cause?: unknown; readonly retryAfterMs?: number } = {},
+  ) {
+    super(message, { cause: options.cause });
+    this.name = 'ProviderError';
+    this.failure = failure;
+    this.retryAfterMs = options.retryAfterMs ?? null;
+  }
+}
+
+/**
+ * Where machines of one infra come from. Every call may be made twice: a machine is known by its tag, and what is there
+ * already (or gone already) is no error. Any call may throw a {@link ProviderError}.
+ */
+export interface ProviderPort {
+  /** `local`, `ssh/<pool>`, `fake/<name>`. */
+  readonly infra: string;
+  /** shared: machines belong to the infra, and clusters share them. dedicated: a machine for each node of a cluster. */
+  readonly sharing: 'shared' | 'dedicated';
+  readonly features: { readonly stop: boolean; readonly spot: boolean };
+  /** exact: a machine that is not listed does not exist. eventual: it must be missed several times. */
+  readonly listing: 'exact' | 'eventual';
+  catalogue(): Promise<readonly MachineType[]>;
+  create(order: MachineOrder): Promise<ProviderMachine>;
+  stop(tag: string): Promise<void>;
+  start(tag: string): Promise<void>;
+  terminate(tag: string): Promise<void>;
+  list(): Promise<readonly ProviderMachine[]>;
+}
+
+/** The providers that are set up now; asked anew each time, since configurations change while the head runs. */
+export interface Providers {
+  all(): readonly ProviderPort[];
+  get(infra: string): ProviderPort | undefined;
+  /** The address at which workers reach this head; resolves when it serves. */
+  joinUrl(): Promise<string>;
 }
 
 export interface Logger {
@@ -143,6 +245,8 @@ export interface Ports {
   readonly store: Store;
   readonly blobs: Blobs;
   readonly log: Logger;
+  /** None: only workers that join by hand. */
+  readonly providers?: Providers;
   /** The state can no longer be trusted to be stored: end the process. */
   readonly fatal: (error: Error) => void;
 }

@@ -8,12 +8,17 @@ import type { FastifyInstance, FastifyRequest } from 'fastify';
 import { adminToken } from './auth/admin-token.ts';
 import { makeGuard } from './auth/guard.ts';
 import { openFolderBlobs } from './blobs/folder-blobs.ts';
+import { openFileStore } from './files/file-store.ts';
 import { abortsOf } from './http/abort.ts';
 import { KEEP_ALIVE_MS, keepAlive, makeApp, type RouteContext } from './http/app.ts';
+import { clusterRoutes } from './http/clusters.ts';
+import { fileRoutes } from './http/files.ts';
 import { eventRoutes, headRoutes } from './http/head.ts';
 import { instanceRoutes } from './http/instances.ts';
+import { clusterJobRoutes } from './http/jobs.ts';
 import { logRoutes } from './http/logs.ts';
 import { registerOpenApi } from './http/openapi.ts';
+import { requestRoutes } from './http/requests.ts';
 import { joinRoutes, workerRoutes } from './http/workers.ts';
 import { makeControlLinks } from './link/control.ts';
 import { streamRoutes } from './link/streams.ts';
@@ -51,6 +56,7 @@ export async function startHead(options: HeadOptions): Promise<Head> {
   const { stateDir, log, onFatal } = options;
   const store = await openStore(options, { log, onFatal });
   const blobs = await openFolderBlobs({ dir: join(stateDir, 'blobs') });
+  const files = await openFileStore({ dir: join(stateDir, 'files'), log });
   const { token, file: tokenFile } = await adminToken(stateDir);
   const ports = { clock: realClock, random: realRandom, store, blobs, log, fatal: onFatal };
   const engine = await Engine.start(ports, { version: options.version, timing: options.timing });
@@ -77,8 +83,12 @@ export async function startHead(options: HeadOptions): Promise<Head> {
     joinRoutes,
     eventRoutes,
     streamRoutes,
+    requestRoutes,
+    clusterRoutes,
+    clusterJobRoutes,
   ])
     routes(app, context);
+  fileRoutes(app, { ...context, files });
   registerPylet(app as unknown as FastifyInstance, {
     engine,
     log,
@@ -113,6 +123,7 @@ export async function startHead(options: HeadOptions): Promise<Head> {
       await engine.state
         .close()
         .catch((err: unknown) => log.error({ err }, 'stopping with a store that refuses'));
+      await files.close();
       await store.close();
     },
   };

@@ -4,6 +4,7 @@ export * from './memory-blobs.ts';
 export * from './memory-store.ts';
 export * from './sample-rows.ts';
 export * from './seeded-random.ts';
+export * from './sim-cloud.ts';
 export * from './sim-herd.ts';
 export { GOOD_NET, type NetConditions } from './sim-link.ts';
 export * from './socket-worker.ts';

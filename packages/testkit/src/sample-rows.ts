@@ -41,6 +41,10 @@ export const COLLECTION_NAMES: readonly CollectionName[] = [
   'foreign',
   'tombstones',
   'idempotency',
+  'machines',
+  'clusters',
+  'jobs',
+  'requests',
   'events',
 ];
 

@@ -4,7 +4,14 @@
  */
 
 import { isDroverError } from '@drover/core';
-import { type Actor, DEFAULT_PROJECT, Engine, type Logger } from '@drover/engine';
+import {
+  type Actor,
+  DEFAULT_PROJECT,
+  Engine,
+  type Logger,
+  type MachineOptions,
+  type Providers,
+} from '@drover/engine';
 import { Agent, type LogStream, type Memory } from '@drover/worker/agent';
 import { FakeDisk, FakeMachine } from './fake-machine.ts';
 import { MemoryBlobs } from './memory-blobs.ts';
@@ -72,6 +79,10 @@ export class SimHerd {
   engine: Engine | null = null;
   /** Hears every message, fault and log line of this life, with the time; null: nobody listens. */
   onTrace: ((line: string) => void) | null = null;
+  /** Where its machines come from; set before the head starts. Null: only workers that join by hand. */
+  providers: Providers | null = null;
+  /** For machines: set before the head starts. */
+  machines: MachineOptions = {};
 
   constructor(seed: number) {
     this.random = new SeededRandom(seed);
@@ -106,10 +117,12 @@ export class SimHerd {
       blobs: this.blobs,
       log: this.#log('head'),
       fatal,
+      ...(this.providers && { providers: this.providers }),
     };
     let engine: Engine | null = null;
     let failed: unknown = null;
-    Engine.start(ports, { version: 'sim', timing: { pingMs: 200, leaseMs: 1_000, offlineMs: 4_000 } }).then(
+    const timing = { pingMs: 200, leaseMs: 1_000, offlineMs: 4_000 };
+    Engine.start(ports, { version: 'sim', timing, machines: this.machines }).then(
       (started) => {
         engine = started;
       },
@@ -167,9 +180,18 @@ export class SimHerd {
     const { engine } = this;
     if (!engine) throw new Error('no head');
     const { token } = engine.joinTokens.create(SIM_ACTOR, { ttlS: 3600, uses: 1 });
+    const worker = this.joinWorker(cpu, token);
+    await this.clock.until(() => this.store.pending === 0, this.clock.nowMs + 1_000);
+    await this.startWorker(worker);
+    return worker;
+  }
+
+  /** A worker that has joined with this token and has not started. @throws {DroverError} JOIN_TOKEN_INVALID */
+  joinWorker(cpu: number, token: string): SimWorker {
+    const { engine } = this;
+    if (!engine) throw new Error('no head');
     const id = this.random.uuid();
     engine.workers.join(SIM_ACTOR, engine.joinTokens.check(token, id), { workerId: id });
-    await this.clock.until(() => this.store.pending === 0, this.clock.nowMs + 1_000);
     const worker: SimWorker = {
       id,
       disk: new FakeDisk(),
@@ -185,7 +207,6 @@ export class SimHerd {
       isRetired: false,
     };
     this.workers.push(worker);
-    await this.startWorker(worker);
     return worker;
   }
 

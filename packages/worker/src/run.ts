@@ -3,6 +3,7 @@ import { randomUUID } from 'node:crypto';
 import { setFlagsFromString } from 'node:v8';
 import type { Offer } from '@drover/core/wire';
 import { Agent, type Logger } from './agent/index.ts';
+import { headFiles, openHomes } from './files/index.ts';
 import {
   JoinRefused,
   joinHerd,
@@ -88,6 +89,7 @@ export async function startWorker(options: WorkerOptions): Promise<RunningWorker
         defer: (fn) => void setImmediate(fn),
       },
       machine,
+      homes: openHomes({ stateDir, bootId: boot, head: headFiles(headUrl, token), log }),
       log,
       toBase64: (bytes) => Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength).toString('base64'),
       remember: async (memory) => writeMemory(stateDir, memory),
@@ -98,7 +100,7 @@ export async function startWorker(options: WorkerOptions): Promise<RunningWorker
       session: randomUUID(),
       bootId: boot,
       contactMs: await readContact(stateDir, boot),
-      offer: { ...options.offer, supervision: machine.supervision },
+      offer: { ...options.offer, supervision: machine.supervision, homes: true },
       memory: await readMemory(stateDir, identity, (movedTo) =>
         log.error({ movedTo }, 'a damaged head.json was set aside; which head was seen is learned anew'),
       ),

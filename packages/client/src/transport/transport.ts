@@ -6,12 +6,14 @@ import { formatQuery, type Query, type Target } from './target.ts';
 
 /** One call of the HTTP interface. */
 export interface Call {
-  readonly method?: 'GET' | 'POST' | 'DELETE';
+  readonly method?: 'GET' | 'POST' | 'PUT' | 'DELETE';
   /** From the root of the head, every segment already encoded. */
   readonly path: string;
   readonly query?: Query;
   /** Sent as JSON. */
   readonly body?: unknown;
+  /** Sent as they are, instead of a body. */
+  readonly bytes?: Uint8Array<ArrayBuffer>;
   readonly headers?: Readonly<Record<string, string>>;
   readonly repeat?: Repeat;
   readonly signal?: AbortSignal | undefined;
@@ -111,11 +113,13 @@ export class Transport {
     const headers: Record<string, string> = { accept: 'application/json', ...call.headers };
     if (target.token !== undefined) headers.authorization = `Bearer ${target.token}`;
     if (call.body !== undefined) headers['content-type'] = 'application/json';
+    if (call.bytes !== undefined) headers['content-type'] = 'application/octet-stream';
     const init = {
       method: call.method ?? 'GET',
       headers,
       signal,
       ...(call.body === undefined ? {} : { body: JSON.stringify(call.body) }),
+      ...(call.bytes === undefined ? {} : { body: call.bytes }),
     };
     const url = `${target.url}${call.path}${formatQuery(call.query ?? {})}`;
     return await fetch(url, init).catch((error: unknown) => {

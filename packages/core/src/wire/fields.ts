@@ -1,5 +1,6 @@
 /** The fields that several messages share, each with its bound. A bound is part of the contract: see docs/limits.md. */
 import { z } from 'zod';
+import { ENV_KEY, ENV_KEY_RULE } from '../env-keys.ts';
 import { isUuid } from '../ids.ts';
 import { NAME_RULE, parseName } from '../names.ts';
 
@@ -79,9 +80,6 @@ export const command = z.union(
   ],
   { error: 'a string without NUL, or a list of strings' },
 );
-
-export const ENV_KEY = /^[A-Za-z_][A-Za-z0-9_]{0,254}$/;
-export const ENV_KEY_RULE = 'letters, digits and _, not starting with a digit, at most 255';
 
 export const env = z
   .record(

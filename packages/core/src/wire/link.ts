@@ -7,6 +7,7 @@
  */
 import { z } from 'zod';
 import { uuid } from './fields.ts';
+import { sha256 } from './task.ts';
 import { offer } from './worker.ts';
 
 /**
@@ -125,6 +126,17 @@ export const startOrder = z.object({
   logCapBytes: z.int(),
   /** Its worker stops it when no head has answered for so long; null: never. Not in protocol 1. */
   stopAfterMs: z.int().nullish(),
+  /** The node home in which it runs: a folder of the worker that outlives instances, made when missing. */
+  home: z
+    .string()
+    .regex(/^[A-Za-z0-9_-][A-Za-z0-9._-]{0,99}$/)
+    .nullish(),
+  /** Trees that are laid out in the home before the command begins. `target`: `~/x`, relative to the home, or absolute. */
+  files: z.array(z.object({ tree: sha256, target: z.string() })).nullish(),
+  /** Variables that Drover itself sets: they win over `env`, and may begin with DROVER_. */
+  context: z.record(z.string(), z.string()).nullish(),
+  /** No command: the home is removed, with what was linked to it, and the attempt ends with 0. */
+  removeHome: z.boolean().nullish(),
 });
 export type StartOrder = z.output<typeof startOrder>;
 

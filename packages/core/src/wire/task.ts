@@ -94,6 +94,11 @@ export const taskSpec = z.strictObject({
     )
     .max(1000)
     .default([]),
+  /** Places and how many GB are there or go there. Kept for people: nothing here charges for transfers. */
+  inputs: z.record(word, z.number().min(0)).optional(),
+  outputs: z.record(word, z.number().min(0)).optional(),
+  /** No machine that one of these describes is chosen. */
+  blockedResources: z.array(resourcesSpec).max(100).optional(),
   numNodes: z.int().min(1, 'at least 1').max(1000, 'at most 1000').default(1),
   resources: resourcesChoice.nullable().default(null),
 });

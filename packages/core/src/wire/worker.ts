@@ -38,6 +38,8 @@ export const offer = z.object({
   gpus: z.array(gpu).max(1024),
   supervision,
   version: z.string().max(50),
+  /** It keeps homes for the nodes of clusters, and lays out files there. */
+  homes: z.boolean().optional(),
 });
 export type Offer = z.output<typeof offer>;
 
@@ -45,6 +47,10 @@ export const workerView = z.object({
   id: z.string(),
   name: z.string().nullable(),
   project: z.string(),
+  /** The infra that it belongs to: `pool/default`, `local`, `ssh/lab`. */
+  place: z.string(),
+  /** The machine that was made for it; null for one that joined by hand. */
+  machine: z.string().nullable(),
   host: z.string(),
   hostname: z.string(),
   status: z.enum(WORKER_STATUSES),
@@ -78,6 +84,11 @@ export const workerGetQuery = z.strictObject({
   timeoutMs: z.coerce.number<string>().int().min(0).max(60_000).default(30_000),
 });
 
+/** The name of a pool; its workers are the infra `pool/<name>`. */
+export const poolName = z
+  .string()
+  .regex(/^[A-Za-z0-9][A-Za-z0-9._-]{0,62}$/, 'at most 63 letters, digits and . _ -, the first a letter or digit');
+
 export const joinTokenCreate = z.strictObject({
   /** Seconds until it expires. */
   ttlS: z
@@ -87,12 +98,15 @@ export const joinTokenCreate = z.strictObject({
     .default(3600),
   /** How many workers may join with it. */
   uses: z.int().min(1, 'at least 1').max(100_000, 'at most 100000').default(1),
+  /** The pool that its workers belong to. */
+  pool: poolName.default('default'),
 });
 export type JoinTokenCreate = z.output<typeof joinTokenCreate>;
 export type JoinTokenCreateInput = z.input<typeof joinTokenCreate>;
 
 export const joinTokenView = z.object({
   id: z.string(),
+  pool: z.string(),
   uses: z.int(),
   used: z.int(),
   expiresAt: z.iso.datetime(),

@@ -70,5 +70,11 @@ function orderOf(row: InstanceRow): StartOrder {
     graceMs: spec.graceMs,
     logCapBytes: spec.logCapMiB * 1024 * 1024,
     stopAfterMs: spec.onWorkerLost === 'stop' ? spec.lostAfterMs : null,
+    ...(spec.node && {
+      home: spec.node.home,
+      files: spec.node.files.map((file) => ({ ...file })),
+      context: { ...spec.node.context },
+      removeHome: spec.node.removeHome,
+    }),
   };
 }

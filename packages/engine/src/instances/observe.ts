@@ -103,7 +103,8 @@ function adopt(
     released: false,
   };
   tx.put('instances', next);
-  putHolding(tx, ports, next);
+  // What runs on a node holds nothing itself.
+  if (next.spec.node === null) putHolding(tx, ports, next);
   return next;
 }
 

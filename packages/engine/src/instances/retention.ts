@@ -1,5 +1,5 @@
 /** Controller and timer: deleted records go with their last process, and ended ones leave memory (never the store). */
-import { isFinal } from '@drover/core';
+import { isFinal, isJobFinal } from '@drover/core';
 import { SYSTEM } from '../actor.ts';
 import type { Ports } from '../ports.ts';
 import type { Controller } from '../reconcile/reconciler.ts';
@@ -46,6 +46,8 @@ export function startEviction(state: State, ports: Ports, links: Links): void {
     const surplus = ended.length - KEEP_ROWS;
     ended.forEach((row, index) => {
       if (index >= surplus && now - (row.endedMs ?? now) < KEEP_MS) return;
+      // Its job is judged by all of its instances.
+      if (isNeeded(state, row.owner)) return;
       state.whenDurable(row.rev, () => {
         if (state.tables.instances.get(row.id) === row) state.evict('instances', row.id);
       });
@@ -55,6 +57,14 @@ export function startEviction(state: State, ports: Ports, links: Links): void {
     ports.clock.after(SWEEP_MS, sweep);
   };
   ports.clock.after(SWEEP_MS, sweep);
+}
+
+/** Whether what made it has not ended. */
+function isNeeded(state: State, owner: string | null): boolean {
+  const [noun, id = ''] = owner?.split('/') ?? [];
+  if (noun === 'clusters') return state.tables.clusters.get(id)?.desired === 'GONE';
+  const job = noun === 'jobs' ? state.tables.jobs.get(id) : undefined;
+  return job !== undefined && !isJobFinal(job.status);
 }
 
 const evictable = (row: InstanceRow): boolean =>

@@ -112,6 +112,7 @@ export class InstanceService {
       const row = mustGet(tx, id);
       if (isFinal(row.status))
         throw new DroverError('ALREADY_FINAL', { ref: row.name ?? row.id, status: row.status });
+      assertFree(tx, row);
       return this.#cancelIn(tx, actor, row, graceMs);
     });
   }
@@ -175,6 +176,7 @@ export class InstanceService {
       const ref = row.name ?? row.id;
       if (row.status !== 'UNKNOWN') throw new DroverError('NOT_UNKNOWN', { ref, status: row.status });
       if (row.cancel) throw new DroverError('BEING_CANCELLED', { ref });
+      assertFree(tx, row);
       return replaceIn(tx, this.#ports, row, {
         code: 'REPLACED',
         message: `attempt ${row.attempt} was replaced by ${actor.name} while nobody could say how it stood`,
@@ -188,7 +190,11 @@ export class InstanceService {
    */
   delete(actor: Actor, id: string): boolean {
     this.#state.assertWritable();
-    return this.#state.transact(actor, (tx) => this.#deleteIn(tx, actor, mustGet(tx, id)));
+    return this.#state.transact(actor, (tx) => {
+      const row = mustGet(tx, id);
+      assertFree(tx, row);
+      return this.#deleteIn(tx, actor, row);
+    });
   }
 
   /** Deletes all of these that still exist, as one transaction. @returns how many were deleted or are going. */
@@ -198,7 +204,7 @@ export class InstanceService {
       let count = 0;
       for (const id of ids) {
         const row = tx.get('instances', id);
-        if (!row || row.deleting) continue;
+        if (!row || row.deleting || (row.owner !== null && !isFinal(row.status))) continue;
         this.#deleteIn(tx, actor, row);
         count += 1;
       }
@@ -230,6 +236,22 @@ export function removeRow(tx: Transaction, row: InstanceRow, nowMs: number): voi
     from: row.status,
     to: null,
   });
+}
+
+/** What a job made is changed through the job until it has ended. @throws {DroverError} OWNED */
+function assertFree(tx: Transaction, row: InstanceRow): void {
+  if (isFinal(row.status)) return;
+  const [noun, id = ''] = row.owner?.split('/') ?? [];
+  const job = noun === 'jobs' ? tx.get('jobs', id) : undefined;
+  const cluster = tx.get('clusters', (noun === 'clusters' ? `clusters/${id}` : (job?.owner ?? '')).slice(9));
+  if (!cluster) return;
+  const owner =
+    job?.number == null ? `cluster ${cluster.name}` : `job ${job.number} of cluster ${cluster.name}`;
+  const rule =
+    job?.number == null
+      ? `"drover cluster down ${cluster.name}"`
+      : `"drover job cancel ${cluster.name} ${job.number}"`;
+  throw new DroverError('OWNED', { ref: row.id, owner, rule });
 }
 
 function mustGet(tx: Transaction, id: string): InstanceRow {

@@ -1,5 +1,5 @@
 /** From what was asked to what is kept: the specification of an instance, and the reservation that it needs. */
-import { LOST_AFTER_MS, type ReservationId } from '@drover/core';
+import { DEFAULT_PLACE, LOST_AFTER_MS, type ReservationId } from '@drover/core';
 import type { InstanceSubmit } from '@drover/core/wire';
 import type { Ports } from '../ports.ts';
 import type { InstanceRow, InstanceSpec } from '../state/rows.ts';
@@ -22,6 +22,7 @@ export function specOf(input: InstanceSubmit, accounting: 'strict' | 'lenient'):
     accounting,
     onWorkerLost: input.onWorkerLost,
     lostAfterMs: input.onWorkerLost === 'wait' ? null : (input.lostAfterMs ?? LOST_AFTER_MS),
+    node: null,
   };
 }
 
@@ -54,6 +55,9 @@ function reservationOf(row: InstanceRow) {
     requestedGpuIndices: spec.gpuIndices,
     exclusive: spec.exclusive,
     targetWorker: spec.targetWorker,
+    place: DEFAULT_PLACE,
+    types: null,
+    isNode: false,
     leftBy: null,
   };
 }

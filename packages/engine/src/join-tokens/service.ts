@@ -1,7 +1,8 @@
 /** Join tokens: single purpose, short-lived, bounded uses. Shown once, stored as digests. */
 import { DroverError, isoStamp } from '@drover/core';
 import type { JoinTokenCreate, JoinTokenView } from '@drover/core/wire';
-import type { Actor } from '../actor.ts';
+import { type Actor, SYSTEM } from '../actor.ts';
+import type { MachineRow } from '../machines/row.ts';
 import type { Ports } from '../ports.ts';
 import type { JoinTokenRow } from '../state/rows.ts';
 import type { State } from '../state/state.ts';
@@ -18,12 +19,16 @@ export class JoinTokenService {
   }
 
   /** @throws {DroverError} TOO_MANY_REQUESTS, STORE_FULL */
-  create(actor: Actor, input: JoinTokenCreate): { view: JoinTokenView; token: string } {
+  create(
+    actor: Actor,
+    input: Omit<JoinTokenCreate, 'pool'> & { pool?: string },
+  ): { view: JoinTokenView; token: string } {
     this.#state.assertWritable();
     const { random, clock } = this.#ports;
     const now = clock.wallMs();
     const token = random.token('drvj_');
     const id = random.uuid();
+    const place = `pool/${input.pool ?? 'default'}`;
     this.#state.transact(actor, (tx) => {
       for (const row of this.#state.tables.joinTokens.all())
         if (spent(row, now)) tx.delete('joinTokens', row.id);
@@ -35,6 +40,8 @@ export class JoinTokenService {
         name: null,
         status: 'VALID',
         owner: null,
+        place,
+        machine: null,
         digest: random.digest(token),
         uses: input.uses,
         used: 0,
@@ -46,6 +53,33 @@ export class JoinTokenService {
     const row = this.#state.tables.joinTokens.get(id);
     if (!row) throw new Error('a join token vanished within its own turn');
     return { view: viewJoinToken(row), token };
+  }
+
+  /**
+   * For the worker of a machine, and no other. Each try to make the machine gets one of its own, for what an earlier try
+   * has left behind holds an earlier one; the first worker that joins with any of them is the machine's.
+   */
+  createFor(machine: MachineRow, ttlMs: number): string {
+    const { random, clock } = this.#ports;
+    const token = random.token('drvj_');
+    const now = clock.wallMs();
+    this.#state.transact(SYSTEM, (tx) =>
+      tx.put('joinTokens', {
+        id: random.uuid(),
+        project: machine.project,
+        name: null,
+        status: 'VALID',
+        owner: `machines/${machine.id}`,
+        place: machine.infra,
+        machine: machine.id,
+        digest: random.digest(token),
+        uses: 1,
+        used: 0,
+        expiresMs: now + ttlMs,
+        createdMs: now,
+      }),
+    );
+    return token;
   }
 
   /** @returns the valid row of this token. @throws {DroverError} JOIN_TOKEN_INVALID, without saying why */
@@ -63,7 +97,7 @@ export class JoinTokenService {
   async list(actor: Actor): Promise<JoinTokenView[]> {
     const now = this.#ports.clock.wallMs();
     const rows = [...this.#state.tables.joinTokens.all()].filter(
-      (row) => row.project === actor.project && !spent(row, now),
+      (row) => row.project === actor.project && row.machine === null && !spent(row, now),
     );
     await this.#state.durable(this.#state.tables.joinTokens.lastRev);
     return rows.map(viewJoinToken);
@@ -84,6 +118,7 @@ const spent = (row: JoinTokenRow, now: number): boolean => now >= row.expiresMs 
 
 const viewJoinToken = (row: JoinTokenRow): JoinTokenView => ({
   id: row.id,
+  pool: row.place.replace(/^pool\//, ''),
   uses: row.uses,
   used: row.used,
   expiresAt: isoStamp(row.expiresMs),

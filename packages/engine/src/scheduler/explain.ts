@@ -24,8 +24,19 @@ export interface Waiting {
 export function explainUnit(ledger: Ledger, unit: Unit, claims: Claims = standingClaims(ledger)): Waiting {
   const demand = unit.demands[0] as Demand;
   const workers = [...ledger.rooms.values()].map((room) => explainRoom(room, demand, unit, claims));
-  const neverFits = !unit.demands.every((each) => ledger.couldEverFit(each));
+  const neverFits = !canEverHold(ledger, unit);
   return { neverFits, workers, summary: summarise(workers, neverFits, unit, demand) };
+}
+
+/** Whether the known workers could hold all of the unit at once, if they were empty. */
+export function canEverHold(ledger: Ledger, unit: Unit): boolean {
+  const nodes = unit.demands.filter((demand) => demand.isNode);
+  const [node] = nodes;
+  if (node) {
+    const rooms = [...ledger.rooms.values()].filter((room) => room.couldEverFit(node));
+    if (rooms.length < nodes.length) return false;
+  }
+  return unit.demands.every((each) => ledger.couldEverFit(each));
 }
 
 /** How many waiting units go before this one. */
@@ -49,6 +60,19 @@ function explainRoom(room: Room, demand: Demand, unit: Unit, claims: Claims): Ex
   ) => failing.push({ constraint, needed, free, total, message });
   if (demand.targetWorker !== null && demand.targetWorker !== capacity.worker) {
     add('targetWorker', demand.targetWorker, capacity.worker, capacity.worker, 'another worker is asked for');
+  }
+  if (demand.place !== capacity.place) {
+    add(
+      'place',
+      demand.place,
+      capacity.place,
+      capacity.place,
+      `is of ${capacity.place}, not of ${demand.place}`,
+    );
+  } else if (demand.isNode && !capacity.homes) {
+    add('homes', 'true', 'false', 'false', 'its version keeps no homes for nodes of clusters');
+  } else if (demand.types !== null && !demand.types.includes(capacity.type)) {
+    add('type', demand.types.join(', '), capacity.type, capacity.type, `is a ${capacity.type}`);
   }
   if (capacity.status !== 'ONLINE') {
     add('status', 'ONLINE', capacity.status, capacity.status, `the worker is ${capacity.status}`);

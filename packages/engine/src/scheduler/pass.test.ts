@@ -18,6 +18,9 @@ const worker = (
   status,
   total: { cpu, memoryMiB, diskMiB: 0, gpus, ports: 100 },
   gpuIndices: Array.from({ length: gpus }, (_, at) => at),
+  place: 'pool/default',
+  type: 'any',
+  homes: true,
 });
 let seq = 0;
 const unit = (
@@ -36,6 +39,9 @@ const unit = (
     gpuIndices = null,
     exclusive = true,
     targetWorker = null,
+    place = 'pool/default',
+    types = null,
+    isNode = false,
   } = want;
   const resources = { cpu, memoryMiB, diskMiB: 0, gpus: gpuIndices?.length ?? gpus, ports: 1 };
   const demands = Array.from({ length: members }, (_, at) => ({
@@ -44,6 +50,9 @@ const unit = (
     gpuIndices,
     exclusive,
     targetWorker,
+    place,
+    types,
+    isNode,
   }));
   return { id: `u${seq}`, priority, seq, demands };
 };

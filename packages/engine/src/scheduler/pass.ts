@@ -79,26 +79,30 @@ function takeOut(ledger: Ledger, queue: Queue, unit: Unit): void {
 
 function placeUnit(ledger: Ledger, unit: Unit, claims: Claims): Placement[] | null {
   const placements: Placement[] = [];
+  /** The workers of this unit so far. */
+  const taken = new Set<string>();
   for (const demand of unit.demands) {
-    const choice = choose(ledger, demand, unit, claims);
+    const choice = choose(ledger, demand, unit, claims, taken);
     if (choice === null) {
       for (const placed of placements) ledger.takeBack(placed.reservation);
       return null;
     }
     const { room, gpuIndices } = choice;
+    taken.add(room.capacity.worker);
     ledger.hold(room.capacity.worker, { demand, priority: unit.priority, seq: unit.seq, gpuIndices });
     placements.push({ reservation: demand.reservation, worker: room.capacity.worker, gpuIndices });
   }
   return placements;
 }
 
-function choose(ledger: Ledger, demand: Demand, unit: Unit, claims: Claims) {
+function choose(ledger: Ledger, demand: Demand, unit: Unit, claims: Claims, taken: ReadonlySet<string>) {
   let best: { room: Room; gpuIndices: readonly number[]; score: readonly [number, number] } | null = null;
   const rooms =
     demand.targetWorker === null ? ledger.rooms.values() : [ledger.rooms.get(demand.targetWorker)];
   for (const room of rooms) {
     const gpuIndices = room?.tryFit(demand);
-    if (!room || !gpuIndices || !respectsClaim(room, demand, unit, claims)) continue;
+    if (!room || !gpuIndices || (demand.isNode && taken.has(room.capacity.worker))) continue;
+    if (!respectsClaim(room, demand, unit, claims)) continue;
     const score = scoreOf(room, demand);
     if (!best || score[0] < best.score[0] || (score[0] === best.score[0] && score[1] < best.score[1])) {
       best = { room, gpuIndices, score };
@@ -142,8 +146,9 @@ function roomToClaim(
   let best: Room | null = null;
   let bestShortage = Number.POSITIVE_INFINITY;
   for (const room of ledger.rooms.values()) {
-    if (room.capacity.status !== 'ONLINE' || claims.has(room.capacity.worker) || !room.couldEverFit(demand))
-      continue;
+    const { worker, status } = room.capacity;
+    if (status !== 'ONLINE' || claims.has(worker) || !room.couldEverFit(demand)) continue;
+    if (demand.isNode && chosen.has(worker)) continue;
     const need = addResources(chosen.get(room.capacity.worker)?.need ?? NO_RESOURCES, countedOf(demand));
     if (!fits(need, room.capacity.total)) continue;
     const shortage = shortageOf(need, room);

@@ -57,11 +57,19 @@ export class Room {
   /** @returns the GPU indices that the demand would get here now, or null when it does not fit. */
   tryFit(demand: Demand): readonly number[] | null {
     if (this.capacity.status !== 'ONLINE') return null;
-    if (demand.targetWorker !== null && demand.targetWorker !== this.capacity.worker) return null;
+    if (!this.isMeant(demand)) return null;
     const indices = this.#chooseGpus(demand);
     if (indices === null) return null;
     const room = subtractResources(this.capacity.total, this.used);
     return fits(countedOf(demand), { ...room, gpus: Number.POSITIVE_INFINITY }) ? indices : null;
+  }
+
+  /** Whether it is one of the workers that the demand may have at all. */
+  isMeant(demand: Demand): boolean {
+    const { worker, place, type, homes } = this.capacity;
+    if (demand.targetWorker !== null && demand.targetWorker !== worker) return false;
+    if (demand.place !== place || (demand.isNode && !homes)) return false;
+    return demand.types === null || demand.types.includes(type);
   }
 
   /** Exclusive: the lowest free ones. Shared: the lowest ones, held or not. Exact: those, free unless shared. */
@@ -80,7 +88,7 @@ export class Room {
 
   /** Whether the demand would fit if nothing at all were held here. Status is not looked at. */
   couldEverFit(demand: Demand): boolean {
-    if (demand.targetWorker !== null && demand.targetWorker !== this.capacity.worker) return false;
+    if (!this.isMeant(demand)) return false;
     if (demand.gpuIndices && !demand.gpuIndices.every((index) => this.capacity.gpuIndices.includes(index)))
       return false;
     if (demand.resources.gpus > this.capacity.gpuIndices.length) return false;

@@ -1,6 +1,7 @@
 /** Keeps the ledger in step with the rows, and runs a pass before each seal when one could place something. */
 import { NO_RESOURCES } from '@drover/core';
 import type { Reason } from '@drover/core/wire';
+import { typeOfOffer } from '../infra/worker-types.ts';
 import type { ReservationRow, WorkerRow } from '../state/rows.ts';
 import type { Change, State } from '../state/state.ts';
 import { explainUnit, positionOf, type Waiting } from './explain.ts';
@@ -35,6 +36,20 @@ export class Scheduler {
   load(): void {
     for (const row of this.#state.tables.workers.all()) this.#setWorker(row);
     for (const row of this.#state.tables.reservations.all()) this.#setReservation(row);
+  }
+
+  /**
+   * Whether a pass has looked at it and found no room, and nothing has become free since.
+   * False while a worker that could hold it may still turn up: one that is SUSPECT is neither here nor gone.
+   */
+  hasNoRoom(reservation: ReservationRow): boolean {
+    const unit = this.ledger.unit(reservation.gang ?? reservation.id);
+    if (!unit || this.ledger.dirty || !this.ledger.blocked.has(shapeOf(unit))) return false;
+    for (const room of this.ledger.rooms.values()) {
+      if (room.capacity.status === 'SUSPECT' && unit.demands.some((demand) => room.couldEverFit(demand)))
+        return false;
+    }
+    return true;
   }
 
   /** Null when the reservation does not wait. */
@@ -76,9 +91,13 @@ export class Scheduler {
     this.ledger.setCapacity({
       worker: row.id,
       host: row.offer?.host ?? '?',
-      status: row.status,
+      // Nothing new goes to a machine that is about to stop.
+      status: row.draining ? 'OFFLINE' : row.status,
       total: row.offer?.schedulable ?? NO_RESOURCES,
       gpuIndices: row.offer?.gpus.map((gpu) => gpu.index) ?? [],
+      place: row.place,
+      type: row.offer === null ? '?' : typeOfOffer(row.offer),
+      homes: row.offer?.homes === true,
     });
   }
 
@@ -145,4 +164,7 @@ const demandOf = (row: ReservationRow): Demand => ({
   gpuIndices: row.requestedGpuIndices,
   exclusive: row.exclusive,
   targetWorker: row.targetWorker,
+  place: row.place,
+  types: row.types,
+  isNode: row.isNode,
 });

@@ -9,6 +9,12 @@ export interface Demand {
   readonly gpuIndices: readonly number[] | null;
   readonly exclusive: boolean;
   readonly targetWorker: string | null;
+  /** The infra whose workers will do. */
+  readonly place: string;
+  /** The machine types that will do; null: any. */
+  readonly types: readonly string[] | null;
+  /** On another worker than the other demands of its unit, with a home for a node there. */
+  readonly isNode: boolean;
 }
 
 /** What is placed together: a gang, or a single reservation as a gang of one. */
@@ -25,6 +31,11 @@ export interface Capacity {
   readonly host: string;
   readonly status: WorkerStatus;
   readonly total: Resources;
+  readonly place: string;
+  /** Its machine type, see `typeOfOffer`. */
+  readonly type: string;
+  /** Whether it keeps homes for the nodes of clusters. */
+  readonly homes: boolean;
   /** The indices of the GPUs that the worker has. */
   readonly gpuIndices: readonly number[];
 }
@@ -46,7 +57,7 @@ export function shapeOf(unit: Unit): string {
   const shapes = unit.demands.map((demand) => {
     const { cpu, memoryMiB, diskMiB, gpus, ports } = demand.resources;
     const indices = demand.gpuIndices ? [...demand.gpuIndices].sort((a, b) => a - b).join('.') : '';
-    return `${cpu}|${memoryMiB}|${diskMiB}|${gpus}|${ports}|${indices}|${demand.exclusive ? 1 : 0}|${demand.targetWorker ?? ''}`;
+    return `${cpu}|${memoryMiB}|${diskMiB}|${gpus}|${ports}|${indices}|${demand.exclusive ? 1 : 0}|${demand.targetWorker ?? ''}|${demand.place}|${demand.types?.join(',') ?? '*'}|${demand.isNode ? 1 : 0}`;
   });
   return `${unit.priority}#${shapes.join('&')}`;
 }

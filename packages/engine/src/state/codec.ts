@@ -1,9 +1,15 @@
 /** Rows to and from the store. Bodies change by pure upcasters from `v` to `v + 1`, listed here. */
+import { DEFAULT_PLACE } from '@drover/core';
 import { type CollectionName, type StoredRow, StoreError } from '../ports.ts';
 import type { RowBase } from './rows.ts';
 
 /** The body versions that this code writes; 1 where nothing is said. */
-const VERSIONS: Partial<Record<CollectionName, number>> = { instances: 2, reservations: 2 };
+const VERSIONS: Partial<Record<CollectionName, number>> = {
+  instances: 3,
+  reservations: 3,
+  workers: 2,
+  joinTokens: 2,
+};
 const versionOf = (collection: CollectionName): number => VERSIONS[collection] ?? 1;
 
 type Upcaster = (body: Record<string, unknown>) => Record<string, unknown>;
@@ -14,8 +20,14 @@ const UPCASTERS: Partial<Record<CollectionName, Record<number, Upcaster>>> = {
       ...body,
       spec: { ...(body['spec'] as object), onWorkerLost: 'wait', lostAfterMs: null },
     }),
+    2: (body) => ({ ...body, spec: { ...(body['spec'] as object), node: null } }),
   },
-  reservations: { 1: (body) => ({ ...body, leftBy: null }) },
+  workers: { 1: (body) => ({ ...body, place: DEFAULT_PLACE, machine: null, draining: false }) },
+  joinTokens: { 1: (body) => ({ ...body, place: DEFAULT_PLACE, machine: null }) },
+  reservations: {
+    1: (body) => ({ ...body, leftBy: null }),
+    2: (body) => ({ ...body, place: DEFAULT_PLACE, types: null, isNode: false }),
+  },
 };
 
 export function encodeRow(collection: CollectionName, row: RowBase): StoredRow {

@@ -3,6 +3,7 @@ import type {
   GangId,
   InstanceId,
   InstanceStatus,
+  MachineId,
   ReservationId,
   ReservationStatus,
   Resources,
@@ -11,6 +12,10 @@ import type {
   WorkerStatus,
 } from '@drover/core';
 import type { Offer, Reason } from '@drover/core/wire';
+import type { ClusterRow } from '../clusters/row.ts';
+import type { JobRow } from '../jobs/row.ts';
+import type { MachineRow } from '../machines/row.ts';
+import type { RequestRow } from '../requests/row.ts';
 
 /** What all rows share: the columns of the store, see `StoredRow`. Times are Unix milliseconds. */
 export interface RowBase {
@@ -48,6 +53,23 @@ export interface InstanceSpec {
   readonly onWorkerLost: WorkerLostPolicy;
   /** Null with `wait`. */
   readonly lostAfterMs: number | null;
+  /** For what runs on a node of a cluster: null for all others. */
+  readonly node: NodeRun | null;
+}
+
+/** How an instance stands to the node of a cluster that it runs on. */
+export interface NodeRun {
+  /** What it uses a share of; it holds nothing itself. Null: only its worker's disk is touched. */
+  readonly reservation: ReservationId | null;
+  /** The key of the node's home on its worker. */
+  readonly home: string;
+  readonly files: readonly { readonly tree: string; readonly target: string }[];
+  /** Variables that Drover sets; no user's value stands against them. */
+  readonly context: Readonly<Record<string, string>>;
+  /** Nothing is run: the home goes. */
+  readonly removeHome: boolean;
+  readonly role: 'setup' | 'run' | 'clean';
+  readonly rank: number;
 }
 
 export interface InstanceRow extends RowBase {
@@ -88,6 +110,12 @@ export interface ReservationRow extends RowBase {
   readonly requestedGpuIndices: readonly number[] | null;
   readonly exclusive: boolean;
   readonly targetWorker: string | null;
+  /** The infra whose workers will do, `pool/default` when nothing was said. */
+  readonly place: string;
+  /** The machine types that will do; null: any. */
+  readonly types: readonly string[] | null;
+  /** A node of a cluster: on another worker than the other nodes, with a home there. */
+  readonly isNode: boolean;
   readonly workerId: WorkerId | null;
   readonly gpuIndices: readonly number[];
   /** The attempt that left it behind on its worker; its instance has moved on. Null while an instance owns it. */
@@ -102,6 +130,12 @@ export interface ReservationRow extends RowBase {
 export interface WorkerRow extends RowBase {
   readonly id: WorkerId;
   readonly status: WorkerStatus;
+  /** The infra that it belongs to, as its join token says: `pool/default`, `local`, `ssh/lab`. */
+  readonly place: string;
+  /** The machine that was made for it; null for one that joined by hand. */
+  readonly machine: MachineId | null;
+  /** Nothing new is placed there: its machine is about to stop. */
+  readonly draining: boolean;
   readonly offer: Offer | null;
   readonly bootId: string | null;
   readonly reason: Reason | null;
@@ -120,6 +154,10 @@ export interface IdentityRow extends RowBase {
 }
 
 export interface JoinTokenRow extends RowBase {
+  /** The infra that a worker joins with it. */
+  readonly place: string;
+  /** The machine that it was made for: its worker alone may join with it. */
+  readonly machine: MachineId | null;
   readonly digest: string;
   readonly uses: number;
   readonly used: number;
@@ -165,6 +203,10 @@ export interface Collections {
   joinTokens: JoinTokenRow;
   idempotency: IdempotencyRow;
   tombstones: TombstoneRow;
+  machines: MachineRow;
+  clusters: ClusterRow;
+  jobs: JobRow;
+  requests: RequestRow;
 }
 export type Collection = keyof Collections;
 
@@ -177,4 +219,8 @@ export const COLLECTIONS: readonly Collection[] = [
   'joinTokens',
   'idempotency',
   'tombstones',
+  'machines',
+  'clusters',
+  'jobs',
+  'requests',
 ];

@@ -6,11 +6,12 @@
  * Nothing may leave the process before what it has read is durable: replies wait with {@link State.durable}, messages
  * with {@link State.whenDurable}.
  */
-import { DroverError } from '@drover/core';
+import { DroverError, isJobFinal, isRequestFinal } from '@drover/core';
 import type { Actor } from '../actor.ts';
 import type { Clock, Ports, StoreChange } from '../ports.ts';
 import { encodeRow } from './codec.ts';
 import { Committer } from './committer.ts';
+import { LiveIndex } from './live-index.ts';
 import { COLLECTIONS, type Collection, type Collections, type EventRow, type RowBase } from './rows.ts';
 import { Table } from './table.ts';
 import { type Tables, Transaction } from './transaction.ts';
@@ -61,6 +62,9 @@ export class State {
   readonly #deciders: (() => boolean)[] = [];
   readonly #observers: ((change: Change) => void)[] = [];
   readonly #subscribers = new Set<(published: Published) => void>();
+  /** What has not ended, by cluster. */
+  readonly liveJobs: LiveIndex<'jobs'>;
+  readonly openRequests: LiveIndex<'requests'>;
 
   constructor(
     ports: Ports,
@@ -79,6 +83,8 @@ export class State {
       onDurable: (rev) => this.#published(rev),
       onFatal: ports.fatal,
     });
+    this.liveJobs = new LiveIndex(this, 'jobs', (row) => !isJobFinal(row.status));
+    this.openRequests = new LiveIndex(this, 'requests', (row) => !isRequestFinal(row.status));
   }
 
   /** The newest revision, which may not be stored yet: for waiting, never for telling. */
@@ -116,6 +122,8 @@ export class State {
   admit<C extends Collection>(collection: C, row: Collections[C]): void {
     if (this.#deleted.has(`${collection}/${row.id}`) || this.tables[collection].get(row.id)) return;
     this.tables[collection].put(row);
+    if (collection === 'jobs') this.liveJobs.admit(row as Collections['jobs']);
+    if (collection === 'requests') this.openRequests.admit(row as Collections['requests']);
   }
 
   /** Drops a durable row from memory; the store keeps it. */

@@ -1,7 +1,7 @@
 /** Workers as people and programs deal with them: join, authenticate, list, delete. */
 import { DroverError, isFinal, isUuid, type WorkerId, type WorkerStatus } from '@drover/core';
-import type { JoinBody } from '@drover/core/wire';
-import type { Actor } from '../actor.ts';
+import type { JoinBody, Reason } from '@drover/core/wire';
+import { type Actor, SYSTEM } from '../actor.ts';
 import { recordWorker } from '../events/record.ts';
 import { buryOn } from '../instances/departure.ts';
 import type { InstancesByWorker } from '../instances/index-by-worker.ts';
@@ -12,6 +12,7 @@ import type { JoinTokenRow, WorkerRow } from '../state/rows.ts';
 import type { State } from '../state/state.ts';
 import type { Transaction } from '../state/transaction.ts';
 import type { Links } from './links.ts';
+import { giveUpWorker } from './move.ts';
 
 export class WorkerService {
   readonly #state: State;
@@ -51,10 +52,11 @@ export class WorkerService {
     this.#state.transact(actor, (tx) => {
       const existing = tx.get('workers', body.workerId);
       if (existing?.offer) throw new DroverError('WORKER_IDENTITY_IN_USE', { ref: body.workerId });
+      if (token.machine !== null) this.#joinMachine(tx, token.machine, body.workerId as WorkerId);
       const earlier = tx.get('identities', body.workerId);
       if (earlier) this.#byDigest.delete(earlier.digest);
       if (!existing) {
-        this.#putWorker(tx, actor, body, now);
+        this.#putWorker(tx, actor, token, body, now);
         tx.put('joinTokens', { ...token, used: (tx.get('joinTokens', token.id)?.used ?? 0) + 1 });
       }
       tx.put('identities', {
@@ -73,13 +75,32 @@ export class WorkerService {
     return { workerId: body.workerId, token: secret };
   }
 
-  #putWorker(tx: Transaction, actor: Actor, body: JoinBody, now: number): void {
+  /** The first worker that joins for a machine is its worker. @throws {DroverError} JOIN_TOKEN_INVALID for any other */
+  #joinMachine(tx: Transaction, machineId: string, workerId: WorkerId): void {
+    const machine = tx.get('machines', machineId);
+    const isAwaited =
+      machine?.status === 'CREATING' || machine?.status === 'JOINING' || machine?.workerId === workerId;
+    if (machine && isAwaited && (machine.workerId === null || machine.workerId === workerId)) {
+      if (machine.workerId === null) tx.put('machines', { ...machine, workerId });
+      return;
+    }
+    this.#ports.log.warn(
+      { machine: machineId, tag: machine?.tag, status: machine?.status ?? null, worker: workerId },
+      'a second worker wants to join with the token of one machine; it is refused',
+    );
+    throw new DroverError('JOIN_TOKEN_INVALID');
+  }
+
+  #putWorker(tx: Transaction, actor: Actor, token: JoinTokenRow, body: JoinBody, now: number): void {
     tx.put('workers', {
       id: body.workerId as WorkerId,
       project: actor.project,
       name: body.name ?? null,
       status: 'OFFLINE',
-      owner: null,
+      owner: token.machine === null ? null : `machines/${token.machine}`,
+      place: token.place,
+      machine: token.machine,
+      draining: false,
       offer: null,
       bootId: null,
       reason: { code: 'NEVER_CONNECTED', message: 'has joined and not yet connected' },
@@ -170,6 +191,15 @@ export class WorkerService {
       for (const row of rows) this.#deleteIn(tx, actor, row);
       return rows.length;
     });
+  }
+
+  /** Its machine is gone: what ran there is given up, and it is forgotten. Unknown ids are no error. */
+  retireIn(tx: Transaction, id: string, reason: Reason): void {
+    const row = tx.get('workers', id);
+    if (!row) return;
+    const now = this.#ports.clock.wallMs();
+    if (row.status !== 'OFFLINE') giveUpWorker(tx, row, this.#byWorker.of(id), now, reason);
+    this.#deleteIn(tx, SYSTEM, tx.get('workers', id) ?? row);
   }
 
   #deleteIn(tx: Transaction, actor: Actor, row: WorkerRow): void {

@@ -19,6 +19,8 @@ export function viewWorker(
     id: row.id,
     name: row.name,
     project: row.project,
+    place: row.place,
+    machine: row.machine,
     host: row.offer?.host ?? '',
     hostname: row.offer?.hostname ?? '',
     status: row.status,

@@ -16,6 +16,13 @@ export interface Guard {
   worker(request: IncomingMessage): string;
 }
 
+/** Several people may share the token: who of them it is, they say. Names what they own, and gives no right. */
+function userClaim(request: IncomingMessage): Pick<Actor, 'user'> {
+  const name = request.headers['drover-user'];
+  if (typeof name !== 'string' || !/^[\w.@+-]{1,64}$/.test(name)) return {};
+  return { user: { id: name, name } };
+}
+
 const NOBODY: Actor = { kind: 'system', name: 'nobody', project: DEFAULT_PROJECT };
 
 export function makeGuard(
@@ -41,7 +48,7 @@ export function makeGuard(
       const token = tokenOf(request);
       const trusted = token === null && options.trustLoopback && isLoopback(request.socket.remoteAddress);
       if (trusted || (token !== null && isAdmin(token)))
-        return { kind: 'person', name: 'admin', project: DEFAULT_PROJECT, requestId };
+        return { kind: 'person', name: 'admin', project: DEFAULT_PROJECT, requestId, ...userClaim(request) };
       if (token !== null && engine.workers.authenticate(token) !== null) throw new DroverError('FORBIDDEN');
       throw new DroverError('UNAUTHENTICATED');
     },

@@ -43,6 +43,9 @@ const FIRST_TABLES = [
   'events',
 ];
 
+/** What came with infra, clusters and jobs. */
+const INFRA_TABLES = ['machines', 'clusters', 'jobs', 'requests'];
+
 export const MIGRATIONS: readonly Migration[] = [
   {
     version: 1,
@@ -52,6 +55,7 @@ export const MIGRATIONS: readonly Migration[] = [
       CREATE TABLE marks (collection TEXT PRIMARY KEY, seq INTEGER NOT NULL) STRICT, WITHOUT ROWID;
       ${FIRST_TABLES.map(table).join('')}`,
   },
+  { version: 2, sql: INFRA_TABLES.map(table).join('') },
 ];
 
 /** The schema that this program writes. */

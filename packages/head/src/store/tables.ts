@@ -12,6 +12,10 @@ export const TABLES: Readonly<Record<CollectionName, string>> = {
   foreign: 'foreign_ids',
   idempotency: 'idempotency',
   tombstones: 'tombstones',
+  machines: 'machines',
+  clusters: 'clusters',
+  jobs: 'jobs',
+  requests: 'requests',
   events: 'events',
 };
 

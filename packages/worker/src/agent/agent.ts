@@ -38,6 +38,8 @@ export class Agent {
   readonly #newest = new Map<string, AttemptKey>();
   readonly #untold = new Set<string>();
   readonly #launchQueue: LaunchQueue;
+  /** Homes are made ready beside the starts: one that waits for its files holds up no other. */
+  readonly #homeQueue: LaunchQueue;
   readonly #watch: LinkWatch;
   readonly #lease: Lease;
   readonly #lostHead: LostHead;
@@ -62,13 +64,16 @@ export class Agent {
   constructor(ports: AgentPorts, options: AgentOptions) {
     this.#ports = ports;
     this.#options = options;
-    this.#fences = new Fences(ports, options.memory, () => this.#launchQueue.resume());
+    this.#fences = new Fences(ports, options.memory, () => this.#resume());
     this.#lease = new Lease(ports.clock);
     this.#lostHead = new LostHead(ports.clock, options.contactMs, ports.noteContact);
-    this.#launchQueue = new LaunchQueue(
+    const mayStart = (): boolean => this.#lease.isValid && this.#fences.isSaved;
+    this.#launchQueue = new LaunchQueue(ports, () => this.#flush(), mayStart);
+    this.#homeQueue = new LaunchQueue(
       ports,
-      () => this.#flush(),
-      () => this.#lease.isValid && this.#fences.isSaved,
+      () => undefined,
+      mayStart,
+      (attempt) => this.#prepare(attempt),
     );
     this.#watch = new LinkWatch(ports.clock);
   }
@@ -89,8 +94,23 @@ export class Agent {
       if (end && found.state === 'running') attempt.ended(end);
       if (found.state !== 'preparing') continue;
       if (found.stop) await this.#withdraw(attempt, found.stop.graceMs);
-      else this.#launchQueue.add(attempt);
+      else this.#begin(attempt);
     }
+  }
+
+  #begin(attempt: Attempt): void {
+    (attempt.hasHome ? this.#homeQueue : this.#launchQueue).add(attempt);
+  }
+
+  async #prepare(attempt: Attempt): Promise<void> {
+    const outcome = await attempt.prepare();
+    if (outcome === 'ready') this.#launchQueue.add(attempt);
+    if (outcome === 'stopped') await this.#withdraw(attempt, 0);
+  }
+
+  #resume(): void {
+    this.#homeQueue.resume();
+    this.#launchQueue.resume();
   }
 
   #add(key: AttemptKey, order: Attempt['order']): Attempt {
@@ -235,13 +255,13 @@ export class Agent {
     // Before the head has judged what is here, it may still have something to say about what waits.
     if (!this.#isSettled) return;
     this.#lease.renew(sentMs);
-    this.#launchQueue.resume();
+    this.#resume();
   }
 
   #settled(): void {
     this.#isSettled = true;
     this.#lease.begin(this.#helloMs);
-    this.#launchQueue.resume();
+    this.#resume();
   }
 
   #welcome(frame: Extract<HeadFrame, { type: 'welcome' }>): void {
@@ -287,7 +307,7 @@ export class Agent {
       this.#tell(tagOf(order));
       return;
     }
-    this.#launchQueue.add(this.#add(order, order));
+    this.#begin(this.#add(order, order));
   }
 
   #stop(key: AttemptKey, graceMs: number, reason?: StopNote['reason']): void {
@@ -297,7 +317,7 @@ export class Agent {
       return;
     }
     if (attempt.phase === 'RELEASED') this.#tell(tagOf(key));
-    if (!this.#launchQueue.takeOut(attempt)) {
+    if (!this.#homeQueue.takeOut(attempt) && !this.#launchQueue.takeOut(attempt)) {
       attempt.stop(graceMs, reason);
       return;
     }

@@ -1,8 +1,8 @@
 /**
  * One attempt on this worker, from the order to the moment when nothing is left of it.
  *
- * - PREPARING: the order waits (a stop refuses it then), or is being carried out. A stop that comes now waits for the
- *   start, and follows it at once.
+ * - PREPARING: the order waits, or its home is being made ready (a stop refuses it then), or it is being started. A stop
+ *   that comes now waits for the start, and follows it at once.
  * - RUNNING: the command runs. Its own end, or a stop (SIGTERM, the grace period, SIGKILL until nobody is left).
  * - EXITED: the command has ended. Whoever it left behind is ended in the same way; then the port must be unbound and
  *   the device memory free. The end of a stopped attempt is told only when its last process has gone, and then waits
@@ -22,6 +22,7 @@ import {
   type Timer,
 } from './ports.ts';
 import { INLINE_LOG_BYTES } from './protocol.ts';
+import { Stopper } from './stopper.ts';
 
 const RELEASE_PATIENCE_MS = 5_000;
 const POLL_MS = { first: 5, most: 500 } as const;
@@ -50,6 +51,8 @@ export class Attempt {
   #log = { available: 0, size: 0 };
   #inlineLog: string | null = null;
   #launched = false;
+  /** Its home is being made ready. */
+  #preparing: Stopper | null = null;
   /** An earlier process of this worker recorded it. */
   #recorded = false;
   /** The first signal of a stop that met the command itself; not yet sent when sending failed. */
@@ -83,6 +86,40 @@ export class Attempt {
     };
   }
 
+  /** True when `prepare` has something to do. */
+  get hasHome(): boolean {
+    return this.order?.home != null;
+  }
+
+  /**
+   * Makes its home ready, or removes it if that is the order. Never throws.
+   * @returns ready: it may be launched. stopped: a stop came first. ended: told as its end, with 0 for a home removed
+   */
+  async prepare(): Promise<'ready' | 'stopped' | 'ended'> {
+    const { order } = this;
+    if (this.#stop) return 'stopped';
+    if (order?.home == null) return 'ready';
+    const { homes, clock } = this.#ports;
+    const stopper = new Stopper();
+    this.#preparing = stopper;
+    try {
+      if (!homes) throw new LaunchError('START_FAILED', 'this worker keeps no homes');
+      if (order.removeHome) await homes.remove(order.home);
+      else await homes.prepare(order, stopper);
+    } catch (error) {
+      if (this.#stop) return 'stopped';
+      this.#endAsFailed(error);
+      return 'ended';
+    } finally {
+      this.#preparing = null;
+    }
+    if (!order.removeHome) return this.#stop ? 'stopped' : 'ready';
+    this.#exit = { code: 0, signal: null, reason: null, atMs: clock.wallMs(), stopped: false };
+    this.#phase = 'RELEASED';
+    this.#changed();
+    return 'ended';
+  }
+
   /** Carries out the order. Never throws: a start that fails is an end with a reason. */
   async launch(): Promise<void> {
     if (!this.order) return;
@@ -93,11 +130,7 @@ export class Attempt {
       this.#port = started.port;
       this.#startedAtMs = started.startedAtMs;
     } catch (error) {
-      const code = error instanceof LaunchError ? error.code : 'START_FAILED';
-      const message = error instanceof Error ? error.message : String(error);
-      if (!(error instanceof LaunchError))
-        this.#ports.log.error({ ...this.key, err: error }, 'a start failed unexpectedly');
-      this.#endWithoutStart({ code, message });
+      this.#endAsFailed(error);
       return;
     }
     if (this.#earlyEnd) return this.ended(this.#earlyEnd);
@@ -129,6 +162,14 @@ export class Attempt {
     }
     this.refuse();
     return true;
+  }
+
+  #endAsFailed(error: unknown): void {
+    const code = error instanceof LaunchError ? error.code : 'START_FAILED';
+    const message = error instanceof Error ? error.message : String(error);
+    if (!(error instanceof LaunchError))
+      this.#ports.log.error({ ...this.key, err: error }, 'a start failed unexpectedly');
+    this.#endWithoutStart({ code, message });
   }
 
   #endWithoutStart(reason: { code: string; message: string }, stopped = false): void {
@@ -176,6 +217,7 @@ export class Attempt {
     }
     if (this.#launched) this.#beginStop(this.#stop);
     else this.#note(this.#stop);
+    this.#preparing?.stop();
   }
 
   /** Whatever fails here: the kill timer runs, and a signal that could not be sent is sent again. */

@@ -7,6 +7,7 @@ export class LaunchQueue {
   readonly #ports: Pick<AgentPorts, 'clock' | 'log'>;
   readonly #beforeStarts: () => void;
   readonly #mayStart: () => boolean;
+  readonly #begin: (attempt: Attempt) => Promise<void>;
   readonly #waiting = new Set<Attempt>();
   #launching = 0;
   #isDue = false;
@@ -14,13 +15,16 @@ export class LaunchQueue {
   /**
    * @param beforeStarts called in each turn before its starts
    * @param mayStart false: nothing is begun until `resume`
+   * @param begin what is done with each; so many are under way at once
    */
   constructor(
     ports: Pick<AgentPorts, 'clock' | 'log'>,
     beforeStarts: () => void,
     mayStart: () => boolean = () => true,
+    begin: (attempt: Attempt) => Promise<void> = (attempt) => attempt.launch(),
   ) {
     this.#ports = ports;
+    this.#begin = begin;
     this.#mayStart = mayStart;
     this.#beforeStarts = beforeStarts;
   }
@@ -62,8 +66,7 @@ export class LaunchQueue {
 
   #launch(attempt: Attempt): void {
     this.#launching += 1;
-    attempt
-      .launch()
+    this.#begin(attempt)
       .catch((err: unknown) => this.#ports.log.error({ ...attempt.key, err }, 'a start went wrong'))
       .finally(() => {
         this.#launching -= 1;

@@ -106,6 +106,25 @@ export interface Machine {
   watchLog(key: AttemptKey, listener: () => void): { close(): void };
 }
 
+/** Tells work that is under way that it is to end. */
+export interface StopSignal {
+  readonly isStopped: boolean;
+  /** Calls back once, at once when it is stopped already. @returns the way to be called no more */
+  onStop(fn: () => void): () => void;
+}
+
+/** The homes of nodes: folders that outlive instances, with the files that people have sent for them. */
+export interface Homes {
+  /**
+   * Makes the home of the order and lays out its files; what is there already is left alone. While the head is away it
+   * waits, until it is stopped.
+   * @throws {LaunchError} FILES_UNAVAILABLE, MOUNT_REFUSED; anything when it was stopped
+   */
+  prepare(order: StartOrder, stop: StopSignal): Promise<void>;
+  /** Removes the home and what was linked to it. None is no error. @throws {LaunchError} HOME_NOT_REMOVED */
+  remove(home: string): Promise<void>;
+}
+
 /** The worker's side of the link, reconnecting for ever. */
 export interface LinkPort {
   /** False: the link is closed and the message was dropped. */
@@ -140,6 +159,8 @@ export interface LogStream {
 export interface AgentPorts {
   readonly clock: Clock;
   readonly machine: Machine;
+  /** None: orders with a home are refused. */
+  readonly homes?: Homes;
   readonly log: Logger;
   /** Standard base64. */
   readonly toBase64: (bytes: Uint8Array) => string;

@@ -18,9 +18,17 @@ const order = {
   graceMs: 0,
   logCapBytes: 1,
 };
+const atHome = {
+  ...order,
+  home: 'c-1.0_a',
+  files: [{ tree: 'ab'.repeat(32), target: '~/workdir' }],
+  context: { DROVER_JOB_ID: '1' },
+  removeHome: false,
+};
 const frames = [
   { type: 'welcome', workerId: id, pingMs: 1, leaseMs: 2, sendInventory: true },
   { type: 'start', order },
+  { type: 'start', order: atHome },
   { type: 'start', order: { ...order, command: 'a', name: 'n', venv: '/v', workdir: null, gpuIndices: [] } },
   { type: 'stop', ...ref, graceMs: 0 },
   { type: 'forget', ...ref },
@@ -96,7 +104,7 @@ test('whatever takes the place of any value, the check says what the schema says
 });
 
 test('an order with any value anywhere: the check says what the schema says', () => {
-  const field = fc.constantFrom(...Object.keys(order));
+  const field = fc.constantFrom(...Object.keys(atHome));
   fc.assert(
     fc.property(field, fc.jsonValue(), (key, value) => {
       const candidate = { ...order, [key]: value };

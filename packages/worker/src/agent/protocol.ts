@@ -3,7 +3,7 @@
  * accept. Without the schemas themselves, which cost 12 MB resident and with that a part of every start of a process.
  * `protocol.test.ts` holds both to each other.
  */
-import { isUuid } from '@drover/core';
+import { isSha256, isUuid } from '@drover/core';
 import type { AttemptFact, HeadMessage, StartOrder } from '@drover/core/wire';
 
 export const LINK_PROTOCOL = 2;
@@ -56,6 +56,9 @@ function shape(fields: Record<string, Check>): Check {
   return (value) => isMap(value) && entries.every(([key, check]) => check(value[key]));
 }
 
+const HOME = /^[A-Za-z0-9_-][A-Za-z0-9._-]{0,99}$/;
+const isHome: Check = (value) => typeof value === 'string' && HOME.test(value);
+
 const attemptRef = { instance: isId, attempt: atLeast(1) };
 const checkOrder = shape({
   ...attemptRef,
@@ -70,6 +73,10 @@ const checkOrder = shape({
   graceMs: isInt,
   logCapBytes: isInt,
   stopAfterMs: orNothing(isInt),
+  home: orNothing(isHome),
+  files: orNothing(listOf(shape({ tree: isSha256, target: isText }))),
+  context: orNothing(isTextMap),
+  removeHome: orNothing(isFlag),
 });
 
 const frames = new Map<unknown, Check>(

@@ -17,7 +17,8 @@ export function inheritedEnvironment(own: NodeJS.ProcessEnv, clean: boolean): En
 }
 
 /**
- * The complete environment: inherited, then the user's, then what Drover says. CUDA_VISIBLE_DEVICES is always set: the
+ * The complete environment: inherited, then the user's, then what Drover says: first of its context, last of the attempt
+ * itself, by which its processes are known. CUDA_VISIBLE_DEVICES is always set: the
  * allocated indices, else empty; only when no GPU was asked for the user's own value stays.
  */
 export function instanceEnvironment(
@@ -25,10 +26,13 @@ export function instanceEnvironment(
   order: StartOrder,
   port: number,
   cwd: string,
+  home: string | null = null,
 ): Environment {
   const env: Environment = { ...inherited, PWD: cwd, CUDA_VISIBLE_DEVICES: '', ...order.env };
   if (order.gpuIndices.length > 0) env.CUDA_VISIBLE_DEVICES = order.gpuIndices.join(',');
   for (const key of Object.keys(env)) if (key.startsWith('DROVER_')) delete env[key];
+  if (home !== null) env.HOME = home;
+  Object.assign(env, order.context);
   env.PORT = String(port);
   env.DROVER_INSTANCE_ID = order.instance;
   if (order.name !== null) env.DROVER_INSTANCE_NAME = order.name;

@@ -20,6 +20,8 @@ export interface AttemptRecord {
 
 export const folderOf = (stateDir: string, instance: string, attempt: number): string =>
   join(stateDir, 'instances', markFor(instance, attempt));
+/** The home of a node. It outlives the instances that run in it. */
+export const homeOf = (stateDir: string, home: string): string => join(stateDir, 'homes', home);
 /** A segment of the log, named by the offset of its first byte. */
 export const SEGMENT = /^log\.(0|[1-9]\d{0,14})$/;
 /** The first segment; with shim.sh the only one. */

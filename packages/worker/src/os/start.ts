@@ -4,6 +4,7 @@ import { accessSync, constants, mkdirSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import type { StartOrder } from '@drover/core/wire';
 import { LaunchError } from '../agent/ports.ts';
+import { WORKDIR } from '../agent/targets.ts';
 import { hasCode } from './atomic.ts';
 import { workFolder } from './folder.ts';
 
@@ -45,9 +46,16 @@ function isReadable(path: string): boolean {
   }
 }
 
-/** The folder in which the command begins; its own one is made when the order names none. */
-export function workingDirectory(order: StartOrder, folder: string): string {
+/**
+ * The folder in which the command begins. When the order names none: with a home its `workdir`, where it has one, else the
+ * home itself; without a home a folder of its own, which is made.
+ */
+export function workingDirectory(order: StartOrder, folder: string, home: string | null = null): string {
   if (order.workdir !== null) return order.workdir;
+  if (home !== null) {
+    const workdir = join(home, WORKDIR);
+    return isEnterable(workdir) ? workdir : home;
+  }
   const path = workFolder(folder);
   try {
     mkdirSync(path, { mode: 0o700 });

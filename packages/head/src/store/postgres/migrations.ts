@@ -37,6 +37,9 @@ const FIRST_TABLES = [
   'events',
 ];
 
+/** What came with infra, clusters and jobs. */
+const INFRA_TABLES = ['machines', 'clusters', 'jobs', 'requests'];
+
 export const MIGRATIONS: readonly PostgresMigration[] = [
   {
     version: 1,
@@ -46,6 +49,7 @@ export const MIGRATIONS: readonly PostgresMigration[] = [
       CREATE TABLE ${schema}.marks (collection text PRIMARY KEY, seq bigint NOT NULL);
       ${FIRST_TABLES.map((name) => table(schema, name)).join('')}`,
   },
+  { version: 2, sql: (schema) => INFRA_TABLES.map((name) => table(schema, name)).join('') },
 ];
 
 /**

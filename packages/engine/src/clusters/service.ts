@@ -1,0 +1,423 @@
+/** What people do with clusters. Each call writes a wish and the request that waits for it, in one transaction. */
+import {
+  type ClusterDesire,
+  type ClusterId,
+  DroverError,
+  invalid,
+  isJobFinal,
+  type JobId,
+} from '@drover/core';
+import type { AutostopSpec, ExecBody, LaunchBody, StartBody, TaskSpec } from '@drover/core/wire';
+import { type Actor, userOf } from '../actor.ts';
+import { taskIdOf } from '../jobs/environment.ts';
+import { cancelJob } from '../jobs/move.ts';
+import { demandOf } from '../jobs/queue.ts';
+import type { JobRow } from '../jobs/row.ts';
+import type { Ports } from '../ports.ts';
+import type { RequestRow } from '../requests/row.ts';
+import { openRequests, type RequestService, type RequestWish, settleRequest } from '../requests/service.ts';
+import type { State } from '../state/state.ts';
+import type { Transaction } from '../state/transaction.ts';
+import { whyNoMatch } from './match.ts';
+import { moveCluster, patchCluster } from './move.ts';
+import type { ClusterRow } from './row.ts';
+
+/** What a call may bring beside its body. */
+export interface CallNotes {
+  /** The command in words, for the cluster's `lastUse`. */
+  readonly lastUse?: string;
+  readonly foreign?: RequestWish['foreign'];
+  /** The request's id, chosen by the caller: the same call made again is answered with the same request. */
+  readonly requestId?: string;
+}
+
+export class ClusterService {
+  readonly #state: State;
+  readonly #ports: Ports;
+  readonly #requests: RequestService;
+
+  constructor(state: State, ports: Ports, requests: RequestService) {
+    this.#state = state;
+    this.#ports = ports;
+    this.#requests = requests;
+  }
+
+  /** The cluster of this name that is not TERMINATED; undefined: none. */
+  find(actor: Actor, name: string): ClusterRow | undefined {
+    return this.#state.tables.clusters.named(actor.project, name).find((row) => row.status !== 'TERMINATED');
+  }
+
+  /** @throws {DroverError} CLUSTER_NOT_FOUND */
+  get(actor: Actor, name: string): ClusterRow {
+    const row = this.find(actor, name);
+    if (!row) throw new DroverError('CLUSTER_NOT_FOUND', { ref: name });
+    return row;
+  }
+
+  /** @throws {DroverError} CLUSTER_NOT_FOUND, CLUSTER_NOT_UP */
+  getUp(actor: Actor, name: string): ClusterRow {
+    const row = this.get(actor, name);
+    if (row.status !== 'UP') throw notUp(row);
+    return row;
+  }
+
+  /**
+   * Nodes, files, setup, then a job in the queue. An existing cluster is used when what is asked fits into it.
+   * @throws {DroverError} RESOURCES_MISMATCH, CLUSTER_NOT_UP, INVALID_REQUEST, TOO_MANY_REQUESTS, STORE_FULL
+   */
+  launch(actor: Actor, body: LaunchBody, notes: CallNotes = {}): RequestRow {
+    const earlier = this.#earlier(actor, notes);
+    if (earlier) return earlier;
+    this.#begin(actor);
+    return this.#state.transact(actor, (tx) => {
+      const name = body.cluster ?? this.#freeName(tx, actor);
+      const existing = this.find(actor, name);
+      const { task } = body;
+      const autostop = autostopOf(body);
+      const row = existing
+        ? this.#reuse(tx, existing, body, autostop, notes)
+        : this.#create(tx, actor, name, body, autostop, notes);
+      const isUp = existing?.status === 'UP';
+      const fast = body.fast && isUp;
+      const job = this.#submit(tx, actor, row, task, {
+        setup: !body.noSetup && !fast,
+        mounts: !fast,
+        workdir: true,
+      });
+      return this.#requests.open(tx, actor, {
+        verb: 'launch',
+        clusterId: row.id,
+        cluster: row.name,
+        generation: row.generation,
+        job: job.id,
+        foreign: notes.foreign ?? null,
+        id: notes.requestId,
+      });
+    });
+  }
+
+  /** Working directory and run only, through the queue. @throws {DroverError} CLUSTER_NOT_FOUND, CLUSTER_NOT_UP, RESOURCES_MISMATCH */
+  exec(actor: Actor, name: string, body: ExecBody, notes: CallNotes = {}): RequestRow {
+    const earlier = this.#earlier(actor, notes);
+    if (earlier) return earlier;
+    this.#begin(actor);
+    return this.#state.transact(actor, (tx) => {
+      const row = this.get(actor, name);
+      // A launch or start under way is waited for.
+      const isComing = row.status === 'INIT' && row.desired === 'UP' && row.failure === null;
+      if (row.desired !== 'UP' || (row.status !== 'UP' && !isComing)) throw notUp(row);
+      if (body.task.run === null) throw invalid('task.run', 'exec needs a command to run');
+      this.#assertFits(row, body.task);
+      const job = this.#submit(tx, actor, row, body.task, { setup: false, mounts: false, workdir: true });
+      const current = tx.get('clusters', row.id) as ClusterRow;
+      patchCluster(tx, current, {
+        lastUse: notes.lastUse ?? 'exec',
+        ...(body.down && { autostop: { idleMinutes: 0, down: true, waitFor: 'jobs' } }),
+      });
+      return this.#requests.open(tx, actor, {
+        verb: 'exec',
+        clusterId: row.id,
+        cluster: row.name,
+        generation: row.generation,
+        job: job.id,
+        foreign: notes.foreign ?? null,
+        id: notes.requestId,
+      });
+    });
+  }
+
+  /** Where it was, with its homes. Nothing to do when it is UP. @throws {DroverError} CLUSTER_NOT_FOUND, CLUSTER_NOT_UP */
+  start(actor: Actor, name: string, body: StartBody, notes: CallNotes = {}): RequestRow {
+    const earlier = this.#earlier(actor, notes);
+    if (earlier) return earlier;
+    this.#begin(actor);
+    return this.#state.transact(actor, (tx) => {
+      const row = this.get(actor, name);
+      if (row.desired === 'GONE') throw notUp(row);
+      const now = this.#ports.clock.wallMs();
+      let next = row;
+      if (row.status !== 'UP' || row.desired !== 'UP') {
+        next = this.#wish(tx, row, 'UP', notes.lastUse ?? 'start', { retryUntilUp: body.retryUntilUp });
+        next = moveCluster(tx, next, 'begin', now, STARTING, { launchedMs: now });
+      } else if (body.force) next = patchCluster(tx, row, { lastUse: notes.lastUse ?? 'start' });
+      if (body.autostop) next = this.#setAutostop(tx, next, body.autostop);
+      return this.#requests.open(tx, actor, {
+        verb: 'start',
+        clusterId: next.id,
+        cluster: next.name,
+        generation: next.generation,
+        foreign: notes.foreign ?? null,
+        id: notes.requestId,
+      });
+    });
+  }
+
+  /** Ends what runs and gives back the nodes; homes stay. @throws {DroverError} CLUSTER_NOT_FOUND, NOT_SUPPORTED */
+  stop(actor: Actor, name: string, options: { purge: boolean }, notes: CallNotes = {}): RequestRow {
+    return this.#end(actor, name, 'STOPPED', options.purge, notes);
+  }
+
+  /** Ends everything: nothing of it is left anywhere. @throws {DroverError} CLUSTER_NOT_FOUND */
+  down(actor: Actor, name: string, options: { purge: boolean }, notes: CallNotes = {}): RequestRow {
+    return this.#end(actor, name, 'GONE', options.purge, notes);
+  }
+
+  #end(
+    actor: Actor,
+    name: string,
+    desired: 'STOPPED' | 'GONE',
+    purge: boolean,
+    notes: CallNotes,
+  ): RequestRow {
+    const earlier = this.#earlier(actor, notes);
+    if (earlier) return earlier;
+    this.#begin(actor);
+    return this.#state.transact(actor, (tx) => {
+      const verb = desired === 'GONE' ? 'down' : 'stop';
+      const row = this.get(actor, name);
+      if (desired === 'STOPPED') assertStoppable(row);
+      const next = this.endIn(tx, row, desired, actor.name, notes.lastUse ?? verb, purge);
+      return this.#requests.open(tx, actor, {
+        verb,
+        clusterId: next.id,
+        cluster: next.name,
+        generation: next.generation,
+        foreign: notes.foreign ?? null,
+        id: notes.requestId,
+      });
+    });
+  }
+
+  /** The wish to end: its open requests and jobs are cancelled with it. */
+  endIn(
+    tx: Transaction,
+    row: ClusterRow,
+    desired: 'STOPPED' | 'GONE',
+    by: string,
+    lastUse: string,
+    purge = false,
+  ): ClusterRow {
+    const now = this.#ports.clock.wallMs();
+    const words = desired === 'GONE' ? 'torn down' : 'stopped';
+    const rule = `cluster '${row.name}' was ${words} by ${by}`;
+    for (const request of openRequests(tx, row.id)) {
+      // One that asks for the same is not against it.
+      if (request.verb === 'down' || (request.verb === 'stop' && desired === 'STOPPED')) continue;
+      settleRequest(tx, request, 'cancel', now, { reason: { code: 'CANCELLED', message: rule } });
+    }
+    for (const job of tx.ownedBy('jobs', `clusters/${row.id}`))
+      if (!isJobFinal(job.status)) cancelJob(tx, job, by, now, rule);
+    // What is asked for later does not weaken what is asked for already.
+    const wanted: ClusterDesire = row.desired === 'GONE' ? 'GONE' : desired;
+    return this.#wish(tx, tx.get('clusters', row.id) ?? row, wanted, lastUse, {
+      purge: row.purge || purge,
+      failure: null,
+      retryAtMs: null,
+    });
+  }
+
+  /** Null cancels what is set. @throws {DroverError} CLUSTER_NOT_FOUND, CLUSTER_NOT_UP, NOT_SUPPORTED */
+  autostop(actor: Actor, name: string, autostop: AutostopSpec | null, lastUse = 'autostop'): ClusterRow {
+    this.#state.assertWritable();
+    return this.#state.transact(actor, (tx) => {
+      const row = this.getUp(actor, name);
+      if (autostop && !autostop.down) assertStoppable(row);
+      return patchCluster(tx, this.#setAutostop(tx, row, autostop), { lastUse });
+    });
+  }
+
+  /** A setting made while none is active starts the timer anew; one that replaces another does not. */
+  #setAutostop(tx: Transaction, row: ClusterRow, autostop: AutostopSpec | null): ClusterRow {
+    const restarts = autostop?.waitFor === 'none' || (row.autostop === null && row.idleSinceMs !== null);
+    return patchCluster(tx, row, {
+      autostop,
+      ...(restarts && { idleSinceMs: this.#ports.clock.wallMs() }),
+    });
+  }
+
+  /** @throws {DroverError} IDEMPOTENCY_CONFLICT when the id is that of somebody else's request */
+  #earlier(actor: Actor, { requestId }: CallNotes): RequestRow | undefined {
+    const row = requestId === undefined ? undefined : this.#state.tables.requests.get(requestId);
+    if (row && (row.project !== actor.project || row.user.id !== userOf(actor).id))
+      throw new DroverError('IDEMPOTENCY_CONFLICT', { differs: 'the caller' });
+    return row;
+  }
+
+  #begin(actor: Actor): void {
+    this.#state.assertWritable();
+    this.#requests.assertRoom(actor);
+  }
+
+  #wish(
+    tx: Transaction,
+    row: ClusterRow,
+    desired: ClusterDesire,
+    lastUse: string,
+    patch: Partial<ClusterRow> = {},
+  ): ClusterRow {
+    return patchCluster(tx, row, { ...patch, desired, generation: row.generation + 1, lastUse });
+  }
+
+  #create(
+    tx: Transaction,
+    actor: Actor,
+    name: string,
+    body: LaunchBody,
+    autostop: AutostopSpec | null,
+    notes: CallNotes,
+  ): ClusterRow {
+    const now = this.#ports.clock.wallMs();
+    const id = this.#ports.random.uuid() as ClusterId;
+    tx.put('clusters', {
+      id,
+      project: actor.project,
+      name,
+      status: 'INIT',
+      owner: null,
+      desired: 'UP',
+      generation: 1,
+      failure: null,
+      user: userOf(actor),
+      resources: body.task.resources,
+      numNodes: body.task.numNodes,
+      optimize: body.optimize,
+      retryUntilUp: body.retryUntilUp,
+      candidate: null,
+      tried: [],
+      retryAtMs: null,
+      round: 0,
+      nodes: [],
+      homesLeft: [],
+      reason: STARTING,
+      sinceMs: now,
+      createdMs: now,
+      launchedMs: now,
+      everUp: false,
+      lastUse: notes.lastUse ?? 'launch',
+      autostop,
+      idleSinceMs: null,
+      nextJob: 1,
+      purge: false,
+      usage: [],
+    });
+    tx.event({ noun: 'clusters', subject: id, name, type: 'launch', from: null, to: 'INIT' });
+    return tx.get('clusters', id) as ClusterRow;
+  }
+
+  #reuse(
+    tx: Transaction,
+    row: ClusterRow,
+    body: LaunchBody,
+    autostop: AutostopSpec | null,
+    notes: CallNotes,
+  ): ClusterRow {
+    if (row.desired !== 'UP' && row.status !== 'STOPPED') throw notUp(row);
+    const { task } = body;
+    const hasNodes = row.nodes.length > 0;
+    if (hasNodes) this.#assertFits(row, task);
+    const now = this.#ports.clock.wallMs();
+    const fresh = hasNodes
+      ? {}
+      : { resources: task.resources, numNodes: task.numNodes, optimize: body.optimize, candidate: null };
+    let next = this.#wish(tx, row, 'UP', notes.lastUse ?? 'launch', {
+      ...fresh,
+      failure: null,
+      tried: [],
+      retryAtMs: null,
+      retryUntilUp: body.retryUntilUp,
+      launchedMs: now,
+    });
+    if (autostop) next = this.#setAutostop(tx, next, autostop);
+    return next.status === 'UP' ? next : moveCluster(tx, next, 'begin', now, STARTING);
+  }
+
+  #submit(
+    tx: Transaction,
+    actor: Actor,
+    row: ClusterRow,
+    task: TaskSpec,
+    prepares: JobRow['prepares'],
+  ): JobRow {
+    const now = this.#ports.clock.wallMs();
+    const number = task.run === null ? null : row.nextJob;
+    const id = this.#ports.random.uuid() as JobId;
+    tx.put('jobs', {
+      id,
+      project: actor.project,
+      name: task.name,
+      status: 'INIT',
+      owner: `clusters/${row.id}`,
+      number,
+      task,
+      taskId: taskIdOf(row.name, number, now),
+      user: userOf(actor),
+      demand: demandOf(task),
+      prepares,
+      nodes: [],
+      setupInstances: [],
+      runInstances: [],
+      submittedMs: now,
+      startedMs: null,
+      endedMs: null,
+      exitCode: null,
+      reason: null,
+      error: null,
+      cancel: null,
+    });
+    patchCluster(tx, tx.get('clusters', row.id) ?? row, {
+      nextJob: row.nextJob + (number === null ? 0 : 1),
+      ...(row.autostop?.waitFor !== 'none' && { idleSinceMs: null }),
+    });
+    return tx.get('jobs', id) as JobRow;
+  }
+
+  #assertFits(row: ClusterRow, task: TaskSpec): void {
+    const why = whyNoMatch(row, task.resources, task.numNodes);
+    if (why !== null) throw new DroverError('RESOURCES_MISMATCH', { ref: row.name, rule: why });
+  }
+
+  /** `drover-1a2b`, and the user's name in front where it makes a good one. */
+  #freeName(tx: Transaction, actor: Actor): string {
+    const user = userOf(actor)
+      .name.toLowerCase()
+      .replace(/[^a-z0-9]/g, '')
+      .slice(0, 20);
+    for (;;) {
+      const tail = this.#ports.random.uuid().slice(0, 4);
+      const name = `c-${tail}${user === '' ? '' : `-${user}`}`;
+      if (tx.named('clusters', actor.project, name).length === 0) return name;
+    }
+  }
+}
+
+const STARTING = { code: 'PROVISIONING', message: 'its nodes are being found' };
+
+const autostopOf = (body: LaunchBody): AutostopSpec | null => {
+  const asked =
+    body.autostop ??
+    body.task.resources?.choices.find((choice) => choice.autostop !== null)?.autostop ??
+    null;
+  if (!body.down) return asked;
+  return { idleMinutes: asked?.idleMinutes ?? 0, down: true, waitFor: asked?.waitFor ?? 'jobs' };
+};
+
+function notUp(row: ClusterRow): DroverError {
+  const rules: Record<string, string> = {
+    STOPPED: `"drover cluster start ${row.name}" starts it again`,
+    INIT: `"drover launch -c ${row.name}" tries again, "drover cluster down ${row.name}" removes it`,
+  };
+  const going = row.desired === 'GONE' ? 'it is being torn down' : 'it is being stopped';
+  const isGoing = row.desired === 'GONE' || (row.desired === 'STOPPED' && row.status !== 'STOPPED');
+  return new DroverError('CLUSTER_NOT_UP', {
+    ref: row.name,
+    status: row.status,
+    rule: isGoing ? going : (rules[row.status] ?? going),
+  });
+}
+
+function assertStoppable(row: ClusterRow): void {
+  if (!row.candidate?.spot) return;
+  throw new DroverError('NOT_SUPPORTED', {
+    rule: `cluster '${row.name}' is on spot machines, which cannot be stopped; "drover cluster down ${row.name}" ends it`,
+  });
+}

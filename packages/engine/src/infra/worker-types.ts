@@ -1,0 +1,46 @@
+/** Workers as machine types, so that workers of a shared infra are chosen among like the types of a cloud. */
+import { gpuName } from '@drover/core';
+import type { Offer } from '@drover/core/wire';
+import type { WorkerRow } from '../state/rows.ts';
+import type { MachineType } from './machine-type.ts';
+
+/** What the worker has of one GPU model; null without GPUs, or when it has several models. */
+export function acceleratorsOf(offer: Offer): { name: string; count: number } | null {
+  const names = new Set(offer.gpus.map((gpu) => (gpu.model === null ? 'GPU' : gpuName(gpu.model))));
+  const [name] = names;
+  return names.size === 1 && name !== undefined ? { name, count: offer.gpus.length } : null;
+}
+
+/** `2CPU-4GB`, `8CPU-64GB-H100:8`: workers of one name are alike for whoever chooses. */
+export function typeOfOffer(offer: Offer): string {
+  const { cpu, memoryMiB } = offer.schedulable;
+  const gpus = acceleratorsOf(offer);
+  const base = `${cpu}CPU-${Math.floor(memoryMiB / 1024)}GB`;
+  return gpus ? `${base}-${gpus.name}:${gpus.count}` : base;
+}
+
+/** The machine types that the workers of a place make up; free of charge. `available`: how many are ONLINE. */
+export function typesOfWorkers(workers: Iterable<WorkerRow>, infra: string): MachineType[] {
+  const types = new Map<string, MachineType>();
+  for (const { offer, place, status } of workers) {
+    if (place !== infra || offer === null || offer.homes !== true) continue;
+    const type = typeOfOffer(offer);
+    const known = types.get(type);
+    const available = (known?.available ?? 0) + (status === 'ONLINE' ? 1 : 0);
+    const { cpu, memoryMiB } = offer.schedulable;
+    types.set(type, {
+      infra,
+      type,
+      region: null,
+      zone: null,
+      cpus: cpu,
+      memoryMiB: known ? Math.min(known.memoryMiB, memoryMiB) : memoryMiB,
+      accelerators: acceleratorsOf(offer),
+      pricePerHour: 0,
+      spotPricePerHour: null,
+      available,
+      startSeconds: 0,
+    });
+  }
+  return [...types.values()];
+}

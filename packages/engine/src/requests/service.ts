@@ -1,0 +1,178 @@
+/** Requests: made with the wish that they wait for, in one transaction; settled by what becomes of it. */
+import {
+  DroverError,
+  isDroverError,
+  isRequestFinal,
+  type JobId,
+  nextRequestStatus,
+  type RequestEvent,
+  type RequestId,
+} from '@drover/core';
+import type { ErrorFact, Reason } from '@drover/core/wire';
+import { type Actor, userOf } from '../actor.ts';
+import type { Ports } from '../ports.ts';
+import type { State } from '../state/state.ts';
+import type { Transaction } from '../state/transaction.ts';
+import type { LogLine, RequestRow } from './row.ts';
+
+/** Requests that have not ended, over all users; and the share of them that one user may have. */
+const MOST_OPEN = 20_000;
+const MOST_OPEN_PER_USER = 12_000;
+/** Lines kept per request, each at most this long. */
+const MOST_LINES = 400;
+const LINE_CHARS = 2_000;
+
+export interface RequestWish {
+  readonly verb: string;
+  readonly clusterId?: string | null;
+  readonly cluster?: string | null;
+  readonly generation?: number | null;
+  readonly job?: JobId | null;
+  readonly foreign?: Readonly<Record<string, unknown>> | null;
+  readonly id?: string | undefined;
+}
+
+export class RequestService {
+  readonly #state: State;
+  readonly #ports: Ports;
+  readonly #open = new Map<string, number>();
+  #openAll = 0;
+
+  constructor(state: State, ports: Ports) {
+    this.#state = state;
+    this.#ports = ports;
+    for (const row of state.tables.requests.all()) this.#count(row, 1);
+    state.onChange((change) => {
+      if (change.collection !== 'requests') return;
+      this.#count(change.before as RequestRow | undefined, -1);
+      this.#count(change.after as RequestRow | undefined, 1);
+    });
+  }
+
+  #count(row: RequestRow | undefined, by: number): void {
+    if (!row || isRequestFinal(row.status)) return;
+    this.#openAll += by;
+    const mine = (this.#open.get(row.user.id) ?? 0) + by;
+    if (mine === 0) this.#open.delete(row.user.id);
+    else this.#open.set(row.user.id, mine);
+  }
+
+  /** @throws {DroverError} TOO_MANY_REQUESTS before anything is written */
+  assertRoom(actor: Actor): void {
+    if (this.#openAll >= MOST_OPEN)
+      throw new DroverError('TOO_MANY_REQUESTS', { limit: MOST_OPEN, what: 'open requests' });
+    if ((this.#open.get(userOf(actor).id) ?? 0) >= MOST_OPEN_PER_USER)
+      throw new DroverError('TOO_MANY_REQUESTS', {
+        limit: MOST_OPEN_PER_USER,
+        what: `open requests of ${userOf(actor).name}`,
+      });
+  }
+
+  /** Writes a request that waits. */
+  open(tx: Transaction, actor: Actor, wish: RequestWish): RequestRow {
+    const id = (wish.id ?? this.#ports.random.uuid()) as RequestId;
+    tx.put('requests', {
+      id,
+      project: actor.project,
+      name: null,
+      status: 'PENDING',
+      owner: wish.clusterId ? `clusters/${wish.clusterId}` : null,
+      verb: wish.verb,
+      cluster: wish.cluster ?? null,
+      generation: wish.generation ?? null,
+      job: wish.job ?? null,
+      user: userOf(actor),
+      createdMs: this.#ports.clock.wallMs(),
+      startedMs: null,
+      endedMs: null,
+      result: null,
+      error: null,
+      reason: null,
+      lines: [],
+      foreign: wish.foreign ?? null,
+    });
+    return tx.get('requests', id) as RequestRow;
+  }
+
+  /**
+   * A short call as a request that has ended already: for clients to which every call is a request.
+   * @param outcome its result, or the error that it threw
+   */
+  record(
+    actor: Actor,
+    wish: RequestWish,
+    outcome: { result: unknown } | { error: unknown },
+    lines: readonly LogLine[] = [],
+  ): RequestRow {
+    this.#state.assertWritable();
+    return this.#state.transact(actor, (tx) => {
+      const row = { ...this.open(tx, actor, wish), lines };
+      return 'result' in outcome
+        ? settleRequest(tx, row, 'succeed', this.#ports.clock.wallMs(), { result: outcome.result })
+        : settleRequest(tx, row, 'fail', this.#ports.clock.wallMs(), { error: errorFactOf(outcome.error) });
+    });
+  }
+}
+
+/** The one place where a request's status is written. */
+export function settleRequest(
+  tx: Transaction,
+  row: RequestRow,
+  event: RequestEvent,
+  nowMs: number,
+  patch: Partial<Pick<RequestRow, 'result' | 'error' | 'reason' | 'lines'>> = {},
+): RequestRow {
+  const status = nextRequestStatus(row.status, event);
+  const next: RequestRow = {
+    ...row,
+    ...patch,
+    status,
+    startedMs: row.startedMs ?? nowMs,
+    endedMs: isRequestFinal(status) ? nowMs : null,
+  };
+  tx.put('requests', next);
+  tx.event({
+    noun: 'requests',
+    subject: row.id,
+    name: row.cluster,
+    type: event,
+    from: row.status,
+    to: status,
+    reason: next.reason,
+  });
+  return tx.get('requests', row.id) as RequestRow;
+}
+
+/** The cluster's requests that have not ended, oldest first. */
+export const openRequests = (tx: Transaction, clusterId: string): RequestRow[] =>
+  tx
+    .ownedBy('requests', `clusters/${clusterId}`)
+    .filter((row) => !isRequestFinal(row.status))
+    .sort((a, b) => a.seq - b.seq);
+
+/** Adds lines to the log of every request that waits for this cluster, or of those that `meant` picks. */
+export function say(
+  tx: Transaction,
+  clusterId: string,
+  lines: readonly LogLine[],
+  meant: (row: RequestRow) => boolean = () => true,
+): void {
+  for (const row of openRequests(tx, clusterId)) {
+    if (!meant(row)) continue;
+    const short = lines.map((line) => ('text' in line ? { text: line.text.slice(0, LINE_CHARS) } : line));
+    // Those who follow count lines: over the limit the newest takes the place of the last.
+    tx.put('requests', { ...row, lines: [...row.lines.slice(0, MOST_LINES - short.length), ...short] });
+  }
+}
+
+export function errorFactOf(error: unknown): ErrorFact {
+  if (isDroverError(error))
+    return { code: error.code, message: error.message, details: { ...error.details } };
+  const message = error instanceof Error ? error.message : String(error);
+  return { code: 'INTERNAL', message, details: {} };
+}
+
+export const errorOf = (fact: ErrorFact): DroverError =>
+  new DroverError(fact.code as DroverError['code'], fact.details, { message: fact.message });
+
+export const reasonOf = (fact: ErrorFact): Reason => ({ code: fact.code, message: fact.message });

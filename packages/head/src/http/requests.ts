@@ -1,0 +1,128 @@
+/** `/v1/requests`: thin translation between HTTP and the engine. */
+import { Readable } from 'node:stream';
+import { pipeline } from 'node:stream/promises';
+import {
+  requestCancelBody,
+  requestGetQuery,
+  requestListQuery,
+  requestLogQuery,
+  requestPage,
+  requestsCancelled,
+  requestView,
+} from '@drover/core/wire';
+import type { RequestRow } from '@drover/engine';
+import type { FastifyReply } from 'fastify';
+import { z } from 'zod';
+import type { App, RouteContext } from './app.ts';
+
+/** `-` names the newest. */
+const refParams = z.object({ ref: z.string().max(100) });
+export const refOf = (ref: string): string | null => (ref === '-' ? null : ref);
+
+export function requestRoutes(app: App, context: RouteContext): void {
+  const { engine, actorOf, abortOf } = context;
+  const { requestReads, requestLogs, requestCancel } = engine.work;
+
+  app.get(
+    '/v1/requests',
+    {
+      schema: {
+        summary: 'List requests, newest first: those under way, or all',
+        querystring: requestListQuery,
+        response: { 200: requestPage },
+      },
+    },
+    async (request) => {
+      const { rows, nextCursor } = await requestReads.list(actorOf(request), request.query);
+      return { items: rows.map((row) => engine.viewRequest(row)), nextCursor };
+    },
+  );
+
+  app.get(
+    '/v1/requests/:ref',
+    {
+      schema: {
+        summary: 'One request; wait=true holds the reply until it has ended',
+        params: refParams,
+        querystring: requestGetQuery,
+        response: { 200: requestView },
+      },
+    },
+    async (request, reply) => {
+      const row = await requestReads.resolve(actorOf(request), refOf(request.params.ref));
+      if (!request.query.wait) return engine.viewRequest(row);
+      return engine.viewRequest(await requestReads.wait(row.id, request.query.timeoutMs, abortOf(reply)));
+    },
+  );
+
+  app.get(
+    '/v1/requests/:ref/log',
+    {
+      schema: {
+        summary: 'What a request says while it goes on, as text',
+        params: refParams,
+        querystring: requestLogQuery,
+        produces: ['text/plain'],
+      },
+    },
+    async (request, reply) => {
+      const actor = actorOf(request);
+      const row = await requestReads.resolve(actor, refOf(request.params.ref));
+      const abort = abortOf(reply);
+      const { follow, tail } = request.query;
+      const lines = requestLogs.read(actor, row.id, { follow, tail, abort });
+      await sendText(context, reply, lines, { 'drover-request': row.id });
+    },
+  );
+
+  app.post(
+    '/v1/requests/cancel',
+    {
+      schema: {
+        summary: 'Cancel requests by id, or all of the caller',
+        body: requestCancelBody,
+        response: { 200: requestsCancelled },
+      },
+    },
+    async (request) => {
+      const { ids, all, allUsers } = request.body;
+      const cancelled = await requestCancel.cancel(actorOf(request), { refs: ids ?? null, all, allUsers });
+      await engine.state.durable();
+      return { ids: cancelled };
+    },
+  );
+}
+
+/** A stream of lines, as a browser shows them too. */
+export async function sendText(
+  { log }: Pick<RouteContext, 'log'>,
+  reply: FastifyReply,
+  lines: AsyncIterable<Uint8Array>,
+  headers: Readonly<Record<string, string>> = {},
+): Promise<void> {
+  reply.hijack();
+  const { raw } = reply;
+  raw.writeHead(200, {
+    'content-type': 'text/plain; charset=utf-8',
+    'cache-control': 'no-store',
+    'x-content-type-options': 'nosniff',
+    ...headers,
+  });
+  raw.flushHeaders();
+  await pipeline(Readable.from(lines, { objectMode: false }), raw).catch((err: unknown) => {
+    log.info({ requestId: reply.request.id, err }, 'a reader of lines went away');
+    raw.destroy();
+  });
+}
+
+/** The request that a call has made: known as soon as it is durable. */
+export async function accepted(
+  { engine }: Pick<RouteContext, 'engine'>,
+  reply: FastifyReply,
+  row: RequestRow,
+): Promise<void> {
+  await engine.state.durable(row.rev);
+  const now = (await engine.work.requestReads.find(row.id)) ?? row;
+  reply.header('location', `/v1/requests/${row.id}`);
+  await reply.status(202).send(engine.viewRequest(now) as never);
+}
