@@ -15,6 +15,11 @@ export interface HeadRun {
   readonly pingMs?: number;
   readonly leaseMs?: number;
   readonly offlineMs?: number;
+  /** Files that describe where machines come from; null: none. */
+  readonly sshPools: string | null;
+  readonly fakeInfra: string | null;
+  readonly advertiseUrl: string | null;
+  readonly unknownMachines: 'report' | 'remove';
   readonly logLevel: string;
   readonly onReady: (ready: { url: string; tokenFile: string; herd: string; pid: number }) => void;
 }

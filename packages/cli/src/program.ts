@@ -1,12 +1,13 @@
 import type { Command } from 'commander';
 import { makeCommand, type Run, withHead } from './grammar/build.ts';
+import { infraCommands } from './grammar/infra.ts';
 import { instanceCommands } from './grammar/instances.ts';
 import { herdCommands, otherCommands } from './grammar/machine.ts';
 import { headCommand, workerCommands } from './grammar/workers.ts';
 
 const GROUPS: readonly (readonly [string, readonly string[]])[] = [
   ['Daily:', ['up', 'down', 'submit', 'ps', 'logs', 'cancel', 'explain']],
-  ['Nouns:', ['instance', 'worker', 'head', 'join-token', 'events']],
+  ['Nouns:', ['instance', 'worker', 'head', 'join-token', 'infra', 'machine', 'events']],
   ['This program:', ['config', 'completion', 'version']],
 ];
 
@@ -19,6 +20,7 @@ export function buildProgram(run: Run, version: string): Command {
     ...herdCommands(run),
     ...instanceCommands(run),
     ...workerCommands(run),
+    ...infraCommands(run),
     headCommand(run),
     ...otherCommands(run),
   ]) {

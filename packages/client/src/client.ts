@@ -2,6 +2,7 @@ import { Clusters } from './services/clusters.ts';
 import { Events } from './services/events.ts';
 import { Files } from './services/files.ts';
 import { Head } from './services/head.ts';
+import { Infra } from './services/infra.ts';
 import { Instances } from './services/instances.ts';
 import { Jobs } from './services/jobs.ts';
 import { JoinTokens } from './services/join-tokens.ts';
@@ -40,6 +41,7 @@ export class Client {
   readonly instances: Instances;
   readonly workers: Workers;
   readonly joinTokens: JoinTokens;
+  readonly infra: Infra;
   readonly head: Head;
   readonly events: Events;
   readonly requests: Requests;
@@ -65,6 +67,7 @@ export class Client {
     this.instances = new Instances(transport);
     this.workers = new Workers(transport);
     this.joinTokens = new JoinTokens(transport);
+    this.infra = new Infra(transport);
     this.head = new Head(transport);
     this.events = new Events(transport);
     this.requests = new Requests(transport);

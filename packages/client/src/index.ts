@@ -12,12 +12,15 @@ export type {
   EventView,
   Explanation,
   HeadView,
+  InfraView,
   InstancePage,
   InstanceSubmitInput,
   InstanceView,
   JoinTokenCreated,
   JoinTokenCreateInput,
   JoinTokenView,
+  MachineTypeView,
+  MachineView,
   Reason,
   WorkerView,
 } from '@drover/core/wire';
@@ -26,6 +29,7 @@ export type { Clusters, Launched, RequestOptions } from './services/clusters.ts'
 export type { EventOptions, Events } from './services/events.ts';
 export type { Files, SendOptions, SendProgress, SentFiles } from './services/files.ts';
 export type { Head } from './services/head.ts';
+export type { Infra } from './services/infra.ts';
 export type { InstanceFilter, Instances, PageOptions } from './services/instances.ts';
 export type { JobLogOptions, Jobs } from './services/jobs.ts';
 export type { JoinTokens } from './services/join-tokens.ts';

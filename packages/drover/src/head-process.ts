@@ -20,6 +20,12 @@ export interface HeadFlags {
   readonly pingMs?: number;
   readonly leaseMs?: number;
   readonly offlineMs?: number;
+  /** Files that describe where machines come from; null: none. */
+  readonly sshPools: string | null;
+  readonly fakeInfra: string | null;
+  /** The address of this head for other machines. */
+  readonly advertiseUrl: string | null;
+  readonly unknownMachines: 'report' | 'remove';
   readonly logLevel: string;
   /** Called once, when it serves. */
   readonly onReady: (ready: { url: string; tokenFile: string; herd: string; pid: number }) => void;
@@ -55,6 +61,14 @@ export async function runHead(flags: HeadFlags): Promise<number> {
     trustLoopback: flags.trustLoopback,
     pyletAccounting: flags.pyletAccounting,
     timing: { ...(pingMs && { pingMs }), ...(leaseMs && { leaseMs }), ...(offlineMs && { offlineMs }) },
+    infra: {
+      sshPools: flags.sshPools,
+      fakeInfra: flags.fakeInfra,
+      advertiseUrl: flags.advertiseUrl,
+      // A worker of this machine is run by the program that runs this head.
+      workerProgram: [process.execPath, ...process.execArgv, process.argv[1] ?? ''],
+    },
+    unknownMachines: flags.unknownMachines,
     log,
     onFatal(error) {
       log.error({ err: error }, 'the state can no longer be stored; this head ends');

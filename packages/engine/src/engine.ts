@@ -5,7 +5,9 @@ import type {
   ClusterView,
   Explanation,
   HeadView,
+  InfraView,
   InstanceView,
+  MachineView,
   Reason,
   RequestView,
   WorkerView,
@@ -32,7 +34,9 @@ import { archiveController } from './logs/archive.ts';
 import { LogService } from './logs/service.ts';
 import { Streams } from './logs/streams.ts';
 import type { MachineService } from './machines/service.ts';
+import type { MachineRow } from './machines/row.ts';
 import { type MachineOptions, makeMachines } from './machines/start.ts';
+import { viewInfra, viewMachine } from './machines/view.ts';
 import type { LinkPort, Ports } from './ports.ts';
 import { Reconciler } from './reconcile/reconciler.ts';
 import type { RequestRow } from './requests/row.ts';
@@ -304,6 +308,14 @@ export class Engine {
 
   viewRequest(row: RequestRow): RequestView {
     return viewRequest(this.state, row);
+  }
+
+  viewMachine(row: MachineRow): MachineView {
+    return viewMachine(row, this.#ports.clock.wallMs());
+  }
+
+  viewInfra(): InfraView[] {
+    return this.infra.describe().map(viewInfra);
   }
 
   /** Why it is as it is, and what happens next. */

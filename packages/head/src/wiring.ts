@@ -14,12 +14,14 @@ import { KEEP_ALIVE_MS, keepAlive, makeApp, type RouteContext } from './http/app
 import { clusterRoutes } from './http/clusters.ts';
 import { fileRoutes } from './http/files.ts';
 import { eventRoutes, headRoutes } from './http/head.ts';
+import { infraRoutes } from './http/infra.ts';
 import { instanceRoutes } from './http/instances.ts';
 import { clusterJobRoutes } from './http/jobs.ts';
 import { logRoutes } from './http/logs.ts';
 import { registerOpenApi } from './http/openapi.ts';
 import { requestRoutes } from './http/requests.ts';
 import { joinRoutes, workerRoutes } from './http/workers.ts';
+import { type InfraOptions, openInfra } from './infra/directory.ts';
 import { makeControlLinks } from './link/control.ts';
 import { streamRoutes } from './link/streams.ts';
 import { realClock, realRandom } from './os/clock.ts';
@@ -40,6 +42,10 @@ export interface HeadOptions {
   readonly trustLoopback: boolean;
   readonly pyletAccounting: 'strict' | 'lenient';
   readonly timing: Partial<Timing>;
+  /** Where machines come from besides those that join by hand; left out: nowhere. */
+  readonly infra?: Omit<InfraOptions, 'stateDir' | 'log'> | undefined;
+  /** What becomes of a machine with our tag that no record knows; `report` when nothing is said. */
+  readonly unknownMachines?: 'report' | 'remove' | undefined;
   readonly log: Logger;
   readonly onFatal: (error: Error) => void;
 }
@@ -58,8 +64,21 @@ export async function startHead(options: HeadOptions): Promise<Head> {
   const blobs = await openFolderBlobs({ dir: join(stateDir, 'blobs') });
   const files = await openFileStore({ dir: join(stateDir, 'files'), log });
   const { token, file: tokenFile } = await adminToken(stateDir);
-  const ports = { clock: realClock, random: realRandom, store, blobs, log, fatal: onFatal };
-  const engine = await Engine.start(ports, { version: options.version, timing: options.timing });
+  const infra = options.infra ? openInfra({ ...options.infra, stateDir, log }) : null;
+  const ports = {
+    clock: realClock,
+    random: realRandom,
+    store,
+    blobs,
+    log,
+    fatal: onFatal,
+    ...(infra && { providers: infra }),
+  };
+  const engine = await Engine.start(ports, {
+    version: options.version,
+    timing: options.timing,
+    machines: { unknownMachines: options.unknownMachines },
+  });
   const guard = makeGuard(engine, token, { trustLoopback: options.trustLoopback });
   const app = makeApp(guard, log);
   const stopping = new Set<() => void>();
@@ -83,6 +102,7 @@ export async function startHead(options: HeadOptions): Promise<Head> {
     joinRoutes,
     eventRoutes,
     streamRoutes,
+    infraRoutes,
     requestRoutes,
     clusterRoutes,
     clusterJobRoutes,
@@ -103,13 +123,16 @@ export async function startHead(options: HeadOptions): Promise<Head> {
     options.alsoListen === null ? [] : await listenAlso(app.routing, links.upgrade, options.alsoListen);
   const { port } = app.server.address() as AddressInfo;
   const host = options.host === '0.0.0.0' || options.host === '::' ? '127.0.0.1' : options.host;
+  const url = `http://${host.includes(':') ? `[${host}]` : host}:${port}`;
+  infra?.serve(url);
   return {
-    url: `http://${host.includes(':') ? `[${host}]` : host}:${port}`,
+    url,
     tokenFile,
     herd: engine.herd,
     async close() {
       for (const stop of [...stopping]) stop();
       links.close();
+      await infra?.close();
       const servers = [app.server, ...extra];
       const closed = extra.map((server) => new Promise((resolve) => server.close(resolve)));
       // What does not end by itself (a worker that is stopped, a reader that does not read) is cut off.

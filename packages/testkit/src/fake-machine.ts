@@ -29,7 +29,11 @@ export interface Script {
   readonly logBytes?: number;
 }
 
-export const scriptOf = (order: StartOrder): Script => JSON.parse(order.command as string) as Script;
+/** `:` is what prepares a node without a setup of its own: it ends well, soon. */
+const NOTHING: Script = { runMs: 5, code: 0, ignoresTerm: false, failsToStart: false };
+
+export const scriptOf = (order: StartOrder): Script =>
+  order.command === ':' ? NOTHING : (JSON.parse(order.command as string) as Script);
 
 /** What can be made to fail. */
 export type Fallible = Exclude<keyof Machine, 'scan' | 'onEnd' | 'watchLog'> | 'remember';
@@ -47,6 +51,8 @@ export class FakeDisk {
   readonly deafTo = new Set<string>();
   /** Every command that a signal ended, by instance/attempt. */
   readonly killed: string[] = [];
+  /** The homes of nodes, by key. */
+  readonly homes = new Set<string>();
   nextPid = 1000;
   listener: ((key: AttemptKey, exit: End) => void) | null = null;
 

@@ -219,6 +219,14 @@ export class SimHerd {
       {
         clock: this.clock.view(life),
         machine: new FakeMachine(worker.disk, world, life),
+        homes: {
+          prepare: async (order) => {
+            if (order.home != null) worker.disk.homes.add(order.home);
+          },
+          remove: async (home) => {
+            worker.disk.homes.delete(home);
+          },
+        },
         log: this.#log(`worker ${worker.id.slice(0, 4)}`),
         toBase64: (bytes) => Buffer.from(bytes).toString('base64'),
         remember: async (memory) => {
@@ -241,6 +249,7 @@ export class SimHerd {
           gpus: [],
           supervision: { shim: 'sh', cgroup: 'none', memoryEnforced: false, notes: [] },
           version: 'sim',
+          homes: true,
         },
         memory: worker.memory,
         contactMs: worker.contactMs,

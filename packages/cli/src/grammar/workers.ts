@@ -21,6 +21,7 @@ function worker(run: Run): Command {
     .option('--state <dir>', 'state folder; its identity lies there (default: worker below the state folder)')
     .option('--join-token <token>', 'to join with; ignored once there is an identity')
     .option('--name <name>', 'name of the worker')
+    .option('--pool <name>', 'pool to join, where no join token is given (default: default)')
     .option('--advertise <host>', 'address under which its instances are reached')
     .option('--cpus <n>', 'cores on offer (default: those of the machine)', decimal(true))
     .option('--memory <size>', 'memory on offer, such as 8GiB', size)
@@ -52,7 +53,8 @@ function joinToken(run: Run): Command {
   const noun = makeCommand('join-token', 'tokens with which workers join');
   const create = withHead(makeCommand('create', 'make a join token'))
     .option('--ttl <duration>', 'how long it is valid (default 1h)', someTime)
-    .option('--uses <n>', 'for how many workers (default 1)', whole(1, 100_000));
+    .option('--uses <n>', 'for how many workers (default 1)', whole(1, 100_000))
+    .option('--pool <name>', 'pool that its workers belong to (default: default)');
   create.action(async () => await run(create, async () => (await import('../join-token/create.ts')).create));
   const list = withHead(makeCommand('list', 'list join tokens'));
   list.action(async () => await run(list, async () => (await import('../join-token/list.ts')).list));
@@ -80,6 +82,17 @@ export function headCommand(run: Run): Command {
     .option('--ping <duration>', 'how often workers ping', someTime)
     .option('--suspect-after <duration>', 'silence after which a worker is SUSPECT', someTime)
     .option('--offline-after <duration>', 'silence after which a worker is OFFLINE', someTime)
+    .option('--ssh-pools <file>', 'pools of ssh hosts (default: ssh_node_pools.yaml in the state folder)')
+    .option('--fake-infra <file>', 'fake infra for tests and demonstrations')
+    .option(
+      '--advertise-url <url>',
+      'address of this head for other machines (default: a tunnel to each ssh host)',
+    )
+    .option(
+      '--unknown-machines <policy>',
+      'report (default) or remove machines with the tag of this herd that it does not know',
+      word(['REPORT', 'REMOVE']),
+    )
     .option('--log-level <level>', LEVELS);
   command.action(async () => await run(command, async () => (await import('../head/run.ts')).runHead));
   const status = withHead(makeCommand('status', 'show the head that is in use'));

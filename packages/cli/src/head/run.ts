@@ -1,3 +1,4 @@
+import { existsSync } from 'node:fs';
 import { isIP } from 'node:net';
 import { resolve } from 'node:path';
 import type { Call } from '../call.ts';
@@ -21,6 +22,10 @@ interface Flags {
   readonly ping?: number;
   readonly suspectAfter?: number;
   readonly offlineAfter?: number;
+  readonly sshPools?: string;
+  readonly fakeInfra?: string;
+  readonly advertiseUrl?: string;
+  readonly unknownMachines?: string;
   readonly logLevel?: string;
 }
 
@@ -58,6 +63,10 @@ export async function runHead(call: Call): Promise<number> {
     ...(flags.ping !== undefined && { pingMs: flags.ping }),
     ...(flags.suspectAfter !== undefined && { leaseMs: flags.suspectAfter }),
     ...(flags.offlineAfter !== undefined && { offlineMs: flags.offlineAfter }),
+    sshPools: fileOf(flags.sshPools),
+    fakeInfra: fileOf(flags.fakeInfra),
+    advertiseUrl: checkUrl(flags.advertiseUrl),
+    unknownMachines: flags.unknownMachines === 'REMOVE' ? 'remove' : 'report',
     logLevel: checkLogLevel(flags.logLevel),
     onReady(ready) {
       terminal.out(
@@ -81,6 +90,20 @@ function portFailure(error: unknown): Failure | null {
     hint: 'choose another with --port; 0 takes a free one',
     cause: error,
   });
+}
+
+/** Named on purpose, so it has to be there. */
+function fileOf(path: string | undefined): string | null {
+  if (path === undefined) return null;
+  if (!existsSync(path)) throw new UsageError(`there is no file ${path}`);
+  return resolve(path);
+}
+
+function checkUrl(text: string | undefined): string | null {
+  if (text === undefined) return null;
+  if (!/^https?:\/\/[^/]/.test(text))
+    throw new UsageError(`--advertise-url ${text}: expected http://HOST:PORT or https://HOST`);
+  return text.replace(/\/+$/, '');
 }
 
 function isLoopback(host: string): boolean {

@@ -4,17 +4,20 @@ import { printJson } from '../output.ts';
 
 /** `drover join-token create`. The token is the only line on standard output. */
 export async function create(call: Call): Promise<number> {
-  const flags = call.command.opts<ClientFlags & { readonly ttl?: number; readonly uses?: number }>();
+  const flags = call.command.opts<
+    ClientFlags & { readonly ttl?: number; readonly uses?: number; readonly pool?: string }
+  >();
   const client = await connect(call);
   const made = await client.joinTokens.create({
     ...(flags.ttl !== undefined && { ttlS: Math.ceil(flags.ttl / 1000) }),
     ...(flags.uses !== undefined && { uses: flags.uses }),
+    ...(flags.pool !== undefined && { pool: flags.pool }),
   });
   if (flags.json) printJson(call, made);
   else {
     call.terminal.out(made.token);
     if (call.terminal.errIsTty) {
-      call.terminal.say(`valid until ${made.expiresAt}, for ${made.uses} workers`);
+      call.terminal.say(`valid until ${made.expiresAt}, for ${made.uses} workers of pool ${made.pool}`);
       call.terminal.say(`on the other machine: drover worker --head ${client.url} --join-token TOKEN`);
     }
   }

@@ -18,6 +18,7 @@ export async function list(call: Call): Promise<number> {
     call,
     [
       { title: 'ID', value: (view) => view.id, min: 8 },
+      { title: 'POOL', value: (view) => view.pool, drop: 3 },
       { title: 'USED', value: (view) => `${view.used}/${view.uses}` },
       { title: 'AGE', value: (view) => formatAge(view.createdAt, nowMs), drop: 1 },
       { title: 'EXPIRES IN', value: (view) => untilText(view.expiresAt, nowMs), drop: 2 },

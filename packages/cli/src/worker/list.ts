@@ -30,6 +30,7 @@ export async function list(call: Call): Promise<number> {
       paint: (text) => paintStatus(call.terminal.paint, text),
     },
     { title: 'SINCE', value: (view) => formatAge(view.since, nowMs), drop: 3 },
+    { title: 'PLACE', value: (view) => view.place, min: 8, drop: 5 },
     { title: 'HOST', value: (view) => view.host, min: 8, drop: 6 },
     { title: 'CPU', value: (view) => freeOf(view, 'cpu'), drop: 2 },
     { title: 'MEMORY', value: freeMemory, drop: 2 },

@@ -13,6 +13,7 @@ interface Flags extends ClientFlags {
   readonly state?: string;
   readonly joinToken?: string;
   readonly name?: string;
+  readonly pool?: string;
   readonly advertise?: string;
   readonly cpus?: number;
   readonly memory?: number;
@@ -31,12 +32,16 @@ export async function runWorker(call: Call): Promise<number> {
   const { terminal, env, args } = call;
   if (args[0] !== undefined) throw unknownVerb('worker', args[0], ['list', 'show', 'delete']);
   const state = resolve(flags.state || join(stateRoot(env), 'worker'));
+  if (flags.pool !== undefined && flags.joinToken !== undefined)
+    throw new UsageError(
+      'the pool of a worker is that of its join token: leave out --pool, or make a token with "drover join-token create --pool"',
+    );
   const head = await locateHead(flags, env);
   surviveClosedPipe();
   return await call.hooks.runWorker({
     state,
     head: head.url,
-    joinToken: flags.joinToken ?? (await ownJoinToken(state, head)),
+    joinToken: flags.joinToken ?? (await ownJoinToken(state, head, flags.pool)),
     name: flags.name ?? null,
     advertise: flags.advertise ?? null,
     cpus: flags.cpus ?? null,
@@ -55,10 +60,10 @@ export async function runWorker(call: Call): Promise<number> {
 }
 
 /** Who may make join tokens needs none to be given: null where there is an identity already, or no right. */
-async function ownJoinToken(state: string, head: FoundHead): Promise<string | null> {
+async function ownJoinToken(state: string, head: FoundHead, pool?: string): Promise<string | null> {
   if (head.token === undefined || existsSync(join(state, 'identity.json'))) return null;
   const client = clientOf(head.url, head.token, 2000);
-  return (await client.joinTokens.create({ uses: 1, ttlS: 600 })).token;
+  return (await client.joinTokens.create({ uses: 1, ttlS: 600, ...(pool !== undefined && { pool }) })).token;
 }
 
 /** For the two nouns that run something when no verb follows. */

@@ -34,6 +34,7 @@ function pageOf(view: WorkerView, nowMs: number): [string, string | null][] {
     ['name', view.name],
     ['status', `${view.status} for ${formatAge(view.since, nowMs)}`],
     ['reason', view.reason === null ? null : `${view.reason.message} (${view.reason.code})`],
+    ['place', view.machine === null ? view.place : `${view.place} (machine ${view.machine})`],
     ['host', view.host === view.hostname ? view.host : `${view.host} (${view.hostname})`],
     ['cores', `${freeOf(view, 'cpu')} free, ${physical.cpu} on the machine`],
     ['memory', `${freeMemory(view)} free, ${formatMiB(physical.memoryMiB)} on the machine`],

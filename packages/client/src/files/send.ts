@@ -86,9 +86,9 @@ class Sending {
       if (known !== null) hashes.set(file.path, known);
       return known === null;
     });
-    await inLanes(HASHES_AT_ONCE, unknown, async ({ path, look }) => {
+    await inLanes(HASHES_AT_ONCE, unknown, async ({ path, look, size }) => {
       this.#options.signal?.throwIfAborted();
-      hashes.set(path, await hashFile(path === '' ? root : join(root, path), look));
+      hashes.set(path, await hashFile(path === '' ? root : join(root, path), look, size));
     });
     await cache.save(
       files.map((file) => ({ ...file, sha256: hashes.get(file.path) as string })),

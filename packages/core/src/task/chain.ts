@@ -27,11 +27,7 @@ export function parseTaskFile(documents: readonly PlainDocument[], options: Task
   const [first, ...rest] = said;
   if (first === undefined) return single(parseTask(tops[0] ?? Field.of({}, words), options));
   if (rest.length === 0) return single(parseTask(first, options));
-  const header = isHeader(first) ? fieldsAt(first, '', CHAIN_FIELDS) : null;
-  const execution = header?.get('execution');
-  if (execution?.isEmpty === false && execution.word(['serial', 'parallel']) === 'parallel') {
-    execution.refuse('tasks do not run beside each other yet: serial only', { withoutValue: true });
-  }
+  const header = isHeader(first) ? readHeader(first) : null;
   const name = overrides.name === undefined ? header?.get('name') : Field.of(overrides.name, words, ['name']);
   const tasks = header === null ? said : rest;
   if (tasks.length > MAX_TASKS) first.refuse(`at most ${MAX_TASKS} tasks`, { withoutValue: true });
@@ -42,6 +38,15 @@ export function parseTaskFile(documents: readonly PlainDocument[], options: Task
     name: parseTaskName(name),
     tasks: tasks.map((task) => parseTask(task, { ...options, overrides: only })),
   };
+}
+
+/** `parallel` first: the other fields come with it. */
+function readHeader(top: Field): Map<string, Field> {
+  const execution = top.entries().get('execution');
+  if (execution?.isEmpty === false && execution.word(['serial', 'parallel']) === 'parallel') {
+    execution.refuse('tasks do not run beside each other yet: serial only', { withoutValue: true });
+  }
+  return fieldsAt(top, '', CHAIN_FIELDS);
 }
 
 const single = (task: TaskDraft): TaskFile => ({ name: task.name, tasks: [task] });

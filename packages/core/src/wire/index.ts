@@ -2,6 +2,7 @@ export * from './cluster.ts';
 export * from './fields.ts';
 export * from './files.ts';
 export * from './head.ts';
+export * from './infra.ts';
 export * from './instance.ts';
 export * from './link.ts';
 export * from './request.ts';

@@ -87,7 +87,10 @@ export const workerGetQuery = z.strictObject({
 /** The name of a pool; its workers are the infra `pool/<name>`. */
 export const poolName = z
   .string()
-  .regex(/^[A-Za-z0-9][A-Za-z0-9._-]{0,62}$/, 'at most 63 letters, digits and . _ -, the first a letter or digit');
+  .regex(
+    /^[A-Za-z0-9][A-Za-z0-9._-]{0,62}$/,
+    'at most 63 letters, digits and . _ -, the first a letter or digit',
+  );
 
 export const joinTokenCreate = z.strictObject({
   /** Seconds until it expires. */

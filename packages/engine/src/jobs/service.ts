@@ -72,7 +72,9 @@ export class JobService {
   ): number[] {
     this.#state.assertWritable();
     const user = userOf(actor);
-    const live = this.#state.liveJobs.of(`clusters/${cluster.id}`).filter((row) => row.number !== null);
+    const live = this.#state.liveJobs
+      .of(`clusters/${cluster.id}`)
+      .filter((row) => row.number !== null && row.cancel === null);
     const mine = live.filter((row) => row.user.id === user.id);
     const { numbers, all, allUsers } = which;
     let chosen: JobRow[];
