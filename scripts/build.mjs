@@ -57,7 +57,8 @@ const result = await build({
   platform: 'node',
   target: 'node20',
   // pg asks for its native half and for Cloudflare's sockets only where they are wanted, which is never here.
-  external: ['libsql', 'pg-native', 'pg-cloudflare'],
+  // ssh2 asks for native helpers, which it does without.
+  external: ['libsql', 'pg-native', 'pg-cloudflare', 'cpu-features', '*.node'],
   banner: { js: BANNER },
   define: {
     __DROVER_VERSION__: JSON.stringify(version),

@@ -73,6 +73,9 @@ function installTools() {
   const missing = [
     ['ip', 'iproute2'],
     ['iptables', 'iptables'],
+    ['sshd', 'openssh-server'],
+    ['ssh-keygen', 'openssh-client'],
+    ['openssl', 'openssl'],
     ['unshare', 'util-linux'],
   ].filter(([tool]) => spawnSync('sh', ['-c', `PATH=$PATH:/usr/sbin:/sbin command -v ${tool}`]).status !== 0);
   if (missing.length === 0) return;

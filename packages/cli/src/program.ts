@@ -1,13 +1,30 @@
 import type { Command } from 'commander';
 import { makeCommand, type Run, withHead } from './grammar/build.ts';
+import { clusterCommands } from './grammar/clusters.ts';
 import { infraCommands } from './grammar/infra.ts';
 import { instanceCommands } from './grammar/instances.ts';
 import { herdCommands, otherCommands } from './grammar/machine.ts';
 import { headCommand, workerCommands } from './grammar/workers.ts';
 
 const GROUPS: readonly (readonly [string, readonly string[]])[] = [
-  ['Daily:', ['up', 'down', 'submit', 'ps', 'logs', 'cancel', 'explain']],
-  ['Nouns:', ['instance', 'worker', 'head', 'join-token', 'infra', 'machine', 'events']],
+  ['Daily:', ['up', 'down', 'launch', 'exec', 'status', 'submit', 'ps', 'logs', 'cancel', 'explain']],
+  [
+    'Nouns:',
+    [
+      'cluster',
+      'job',
+      'request',
+      'instance',
+      'worker',
+      'head',
+      'join-token',
+      'infra',
+      'machine',
+      'gpus',
+      'cost-report',
+      'events',
+    ],
+  ],
   ['This program:', ['config', 'completion', 'version']],
 ];
 
@@ -18,6 +35,7 @@ export function buildProgram(run: Run, version: string): Command {
     .version(version, '-V, --version', 'show the version');
   for (const command of [
     ...herdCommands(run),
+    ...clusterCommands(run),
     ...instanceCommands(run),
     ...workerCommands(run),
     ...infraCommands(run),

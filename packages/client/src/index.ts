@@ -9,7 +9,12 @@ export {
   type WorkerStatus,
 } from '@drover/core';
 export type {
+  AutostopSpec,
+  ClusterJobView,
+  ClusterView,
+  CostView,
   EventView,
+  ExecBodyInput,
   Explanation,
   HeadView,
   InfraView,
@@ -19,9 +24,15 @@ export type {
   JoinTokenCreated,
   JoinTokenCreateInput,
   JoinTokenView,
+  LaunchBodyInput,
   MachineTypeView,
   MachineView,
+  PlanView,
   Reason,
+  RequestView,
+  ResourcesChoice,
+  SshAccess,
+  TaskSpec,
   WorkerView,
 } from '@drover/core/wire';
 export { Client, type ClientOptions, DEFAULT_HEAD_URL } from './client.ts';

@@ -14,7 +14,7 @@ export interface PlainDocument {
   readonly value: unknown;
   /** As the person knows it; null when the document came from no file. */
   readonly file: string | null;
-  /** Where the value at the path begins; null when that is not known. */
+  /** Where the value at the path begins, or its key when it has parts; null when that is not known. */
   locate(path: DocumentPath): Place | null;
   /** A scalar as it was written (`1.10`, which is 1.1 as a number); null when that is not known. */
   written(path: DocumentPath): string | null;

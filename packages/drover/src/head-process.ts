@@ -1,6 +1,7 @@
 /** `drover head`: one head in the foreground, until a signal. */
 import { rmSync } from 'node:fs';
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
+import { fileURLToPath } from 'node:url';
 import { setFlagsFromString } from 'node:v8';
 import { ensurePrivateDir, startHead } from '@drover/head';
 import { acquireLock, writeAtomic } from '@drover/worker/os';
@@ -67,6 +68,7 @@ export async function runHead(flags: HeadFlags): Promise<number> {
       advertiseUrl: flags.advertiseUrl,
       // A worker of this machine is run by the program that runs this head.
       workerProgram: [process.execPath, ...process.execArgv, process.argv[1] ?? ''],
+      bundleDir: dirname(fileURLToPath(import.meta.url)),
     },
     unknownMachines: flags.unknownMachines,
     log,

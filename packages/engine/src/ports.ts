@@ -3,7 +3,7 @@
  * knows no clock, no disk and no socket.
  */
 import type { TreeManifest } from '@drover/core';
-import type { HeadFrame } from '@drover/core/wire';
+import type { HeadFrame, SshAccess } from '@drover/core/wire';
 import type { MachineType } from './infra/machine-type.ts';
 
 export interface Timer {
@@ -223,6 +223,10 @@ export interface ProviderPort {
   start(tag: string): Promise<void>;
   terminate(tag: string): Promise<void>;
   list(): Promise<readonly ProviderMachine[]>;
+  /** What is wrong with parts of it, although it works: hosts that cannot be reached. */
+  problems?(): readonly string[];
+  /** How the sshd of its machines are reached; absent: they have none that people use. */
+  sshAccess?(): Promise<readonly SshAccess[]>;
 }
 
 /** The providers that are set up now; asked anew each time, since configurations change while the head runs. */

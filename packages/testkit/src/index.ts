@@ -2,6 +2,7 @@ export * from './fake-machine.ts';
 export * from './faulty-proxy.ts';
 export * from './memory-blobs.ts';
 export * from './memory-store.ts';
+export * from './provider-contract.ts';
 export * from './sample-rows.ts';
 export * from './seeded-random.ts';
 export * from './sim-cloud.ts';

@@ -27,5 +27,10 @@ export function infraCommands(run: Run): Command[] {
   machines.action(
     async () => await run(machines, async () => (await import('../infra/machines.ts')).machines),
   );
-  return [infra, machine.addCommand(machines)];
+  const gpus = withHead(makeCommand('gpus', 'which GPUs there are to be had')).argument(
+    '[gpu]',
+    'H100, A100',
+  );
+  gpus.action(async () => await run(gpus, async () => (await import('../infra/gpus.ts')).gpus));
+  return [infra, machine.addCommand(machines), gpus];
 }

@@ -11,6 +11,8 @@ export interface InstanceEnd {
 const LIVE: readonly InstanceStatus[] = ['PENDING', 'ASSIGNED', 'RUNNING', 'UNKNOWN'];
 /** Beyond the grace period: for SIGKILL, the release of resources and the report. */
 const MARGIN_MS = 15_000;
+/** For all clusters to stop what runs on them. */
+const CLUSTER_MS = 30_000;
 
 /** Deletes all instances and waits for the end of what ran. @param graceMs instead of each one's own */
 export async function endInstances(
@@ -18,6 +20,7 @@ export async function endInstances(
   graceMs: number | undefined,
   say: (line: string) => void,
 ): Promise<InstanceEnd> {
+  await stopClusters(client, say);
   const live = await listLive(client);
   if (graceMs !== undefined) {
     for (const { id } of live) await client.instances.cancel(id, { graceMs }).catch(ignoreEnded);
@@ -43,6 +46,25 @@ export async function endInstances(
       : `${labelOf(view)} did not end in time`,
   );
   return { ended: live.length - left.length, problems };
+}
+
+/** Clusters end what runs on them; the homes of their nodes stay, where they can. */
+async function stopClusters(client: Client, say: (line: string) => void): Promise<void> {
+  const clusters = (await client.clusters.list()).filter(({ status }) => status !== 'STOPPED');
+  if (clusters.length === 0) return;
+  say(`stopping ${clusters.length === 1 ? `cluster ${clusters[0]?.name}` : `${clusters.length} clusters`}`);
+  const futures = await Promise.all(
+    clusters.map(({ name }) =>
+      client.clusters.stop(name).catch((error: unknown) => {
+        // Spot machines cannot be stopped.
+        if (isDroverError(error) && error.code === 'NOT_SUPPORTED') return client.clusters.down(name);
+        if (isDroverError(error) && error.code === 'CLUSTER_NOT_FOUND') return null;
+        throw error;
+      }),
+    ),
+  );
+  for (const future of futures)
+    await future?.get({ timeoutMs: CLUSTER_MS }).catch((error: unknown) => say(String(error)));
 }
 
 /** What is UNKNOWN ends only when its worker comes back. */

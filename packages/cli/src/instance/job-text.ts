@@ -1,6 +1,7 @@
 import { extname } from 'node:path';
+import { isDroverError } from '@drover/core';
+import { readYaml } from '@drover/core/yaml';
 import { parse as parseToml } from 'smol-toml';
-import { isMap, isScalar, LineCounter, parseDocument } from 'yaml';
 import { UsageError } from '../errors.ts';
 
 /** The content of a job file, and where its keys stand. */
@@ -9,9 +10,6 @@ export interface JobText {
   /** The line of a key, counted from 1; null where that is not known. */
   readonly lineOf: (path: readonly string[]) => number | null;
 }
-
-/** A file that unfolds to more than its aliases allow is refused. */
-const MAX_ALIASES = 50;
 
 /** TOML, or YAML for .yaml and .yml. @throws {UsageError} with the line where the parser stumbled */
 export function parseJobText(text: string, path: string): JobText {
@@ -51,38 +49,22 @@ function tomlLine(text: string, keys: readonly string[]): number | null {
 }
 
 function yaml(text: string, path: string): Parsed {
-  const lines = new LineCounter();
-  const document = parseDocument(text, {
-    lineCounter: lines,
-    schema: 'core',
-    customTags: null,
-    logLevel: 'silent',
-  });
-  // A tag that the schema does not know is only a warning there; here it would be a field that means something else.
-  const problem = document.errors[0] ?? document.warnings[0];
-  if (problem !== undefined) {
-    const [first = ''] = problem.message.split('\n');
-    throw new UsageError(
-      `${path}:${lines.linePos(problem.pos[0]).line}: not valid YAML: ${first.replace(/ at line \d+.*$/, '')}`,
-    );
-  }
-  const lineOf = (keys: readonly string[]): number | null => {
-    let node: unknown = document.contents;
-    let at: number | null = null;
-    for (const key of keys) {
-      const pair = isMap(node)
-        ? node.items.find((item) => isScalar(item.key) && String(item.key.value) === key)
-        : undefined;
-      if (pair === undefined) return at;
-      const start = isScalar(pair.key) ? pair.key.range?.[0] : undefined;
-      if (start !== undefined) at = lines.linePos(start).line;
-      node = pair.value;
-    }
-    return at;
-  };
   try {
-    return { values: document.toJS({ maxAliasCount: MAX_ALIASES }), lineOf };
+    const [document, second] = readYaml(text, path);
+    if (second !== undefined) throw new UsageError(`${path}: not valid YAML: one document is expected`);
+    return {
+      values: document?.value,
+      lineOf: (keys) => {
+        for (let length = keys.length; length > 0; length--) {
+          const place = document?.locate(keys.slice(0, length));
+          if (place) return place.line;
+        }
+        return null;
+      },
+    };
   } catch (error) {
-    throw new UsageError(`${path}: not valid YAML: ${error instanceof Error ? error.message : error}`);
+    if (!isDroverError(error) || error.code !== 'INVALID_YAML') throw error;
+    const { line, rule } = error.details;
+    throw new UsageError(`${path}${line === null ? '' : `:${line}`}: not valid YAML: ${rule}`);
   }
 }

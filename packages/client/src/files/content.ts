@@ -1,8 +1,6 @@
 /** Reads contents: whole or in parts, and notices when they change meanwhile. */
-import { createHash } from 'node:crypto';
-import { closeSync, fstatSync, openSync, readSync } from 'node:fs';
-import { type FileHandle, open } from 'node:fs/promises';
-import { setImmediate as turn } from 'node:timers/promises';
+import type { FileHandle } from 'node:fs/promises';
+import { closeSync, createHash, fstatSync, open, openSync, readSync, turn } from './node.ts';
 import { lookOf, unreadable } from './walk.ts';
 
 const CHUNK_BYTES = 256 * 1024;

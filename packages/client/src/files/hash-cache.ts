@@ -1,8 +1,5 @@
 /** The hashes of one folder's files, kept between runs: a file that looks as it did is not read again. */
-import { createHash } from 'node:crypto';
-import { mkdir, readdir, readFile, rename, rm, stat, writeFile } from 'node:fs/promises';
-import { homedir } from 'node:os';
-import { join } from 'node:path';
+import { createHash, homedir, join, mkdir, readdir, readFile, rename, rm, stat, writeFile } from './node.ts';
 
 /**
  * A file that was changed so shortly before it was read may change again without looking different: clocks of file systems
@@ -56,9 +53,8 @@ export class HashCache {
   /** Keeps these instead of what was known. A cache that cannot be written is only slower next time. */
   async save(files: readonly Hashed[], readAtMs: number): Promise<void> {
     const settled = files.filter(({ changedMs }) => changedMs < readAtMs - SETTLED_MS);
-    const isSame =
-      settled.length === this.#known.size &&
-      settled.every(({ path, look }) => this.#known.get(path)?.[0] === look);
+    const isKnown = ({ path, look, sha256 }: Hashed): boolean => this.get(path, look) === sha256;
+    const isSame = settled.length === this.#known.size && settled.every(isKnown);
     if (isSame) return;
     const lines = settled.map(({ sha256, look, path }) => `${sha256} ${look} ${plain(path)}`);
     const folder = join(this.#path, '..');

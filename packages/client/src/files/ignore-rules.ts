@@ -1,7 +1,7 @@
 /** Which files of a folder stay at home: `.skyignore` alone where there is one, else the `.gitignore` files. */
-import { readFileSync, statSync } from 'node:fs';
-import { dirname, join, relative, sep } from 'node:path';
+
 import ignore, { type Ignore } from 'ignore';
+import { dirname, join, readFileSync, relative, sep, statSync } from './node.ts';
 
 /** The rules of one file, and the folder that they are relative to. */
 interface Level {

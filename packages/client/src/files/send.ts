@@ -1,5 +1,5 @@
 /** Sends a folder to the head: lists it, hashes what is new, sends what is missing, names the tree. */
-import { join } from 'node:path';
+
 import { byPath, DroverError, isDroverError, type TreeEntry, treeText } from '@drover/core';
 import type { TreeReply } from '@drover/core/wire';
 import type { SendOptions, SendProgress, SentFiles } from '../services/files.ts';
@@ -7,6 +7,7 @@ import type { Transport } from '../transport/transport.ts';
 import { Changed, hashFile } from './content.ts';
 import { HashCache } from './hash-cache.ts';
 import { inLanes } from './lanes.ts';
+import { join } from './node.ts';
 import { type Content, missingOf, upload } from './upload.ts';
 import { type Found, listFolder } from './walk.ts';
 
@@ -29,6 +30,7 @@ export async function sendFiles(
       // Swept away, or lost with a disk, since the head was asked: it is asked again.
       const isGone = isDroverError(error) && error.code === 'CONTENT_MISSING';
       if (!(error instanceof Changed) && !isGone) throw error;
+      if (error instanceof Changed) sending.distrust(error.path);
       if (tries < TRIES) continue;
       if (!(error instanceof Changed)) throw error;
       throw new DroverError('FILES_CHANGED', { path: error.path, tries }, { cause: error });
@@ -39,11 +41,17 @@ export async function sendFiles(
 class Sending {
   readonly #transport: Transport;
   readonly #options: SendOptions;
+  readonly #distrusted = new Set<string>();
   #sentBytes = 0;
 
   constructor(transport: Transport, options: SendOptions) {
     this.#transport = transport;
     this.#options = options;
+  }
+
+  /** It was not what it was taken for: what is remembered of it counts no more. */
+  distrust(full: string): void {
+    this.#distrusted.add(full);
   }
 
   async send(localPath: string): Promise<SentFiles> {
@@ -82,7 +90,8 @@ class Sending {
     const cache = await HashCache.open(root);
     const hashes = new Map<string, string>();
     const unknown = files.filter((file) => {
-      const known = cache.get(file.path, file.look);
+      const isTrusted = this.#distrusted.size === 0 || !this.#distrusted.has(join(root, file.path));
+      const known = isTrusted ? cache.get(file.path, file.look) : null;
       if (known !== null) hashes.set(file.path, known);
       return known === null;
     });

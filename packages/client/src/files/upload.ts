@@ -1,10 +1,11 @@
 /** Brings contents to the head: small ones in packs, large ones in parts, several at once. */
-import { createHash } from 'node:crypto';
+
 import { isDroverError, PACKED_BYTES, packHeader, packsOf } from '@drover/core';
 import type { ContentReply, FilesMissingReply } from '@drover/core/wire';
 import type { Transport } from '../transport/transport.ts';
 import { Changed, readPart } from './content.ts';
 import { inLanes } from './lanes.ts';
+import { createHash } from './node.ts';
 
 const UPLOADS_AT_ONCE = 4;
 const READS_AT_ONCE = 8;

@@ -1,17 +1,8 @@
 /** What a folder holds now: names, kinds, sizes and looks, without reading a file. */
-import {
-  type BigIntStats,
-  type Dirent,
-  lstatSync,
-  readdirSync,
-  readlinkSync,
-  realpathSync,
-  statSync,
-} from 'node:fs';
-import { join, resolve } from 'node:path';
-import { setImmediate as turn } from 'node:timers/promises';
+import type { BigIntStats, Dirent } from 'node:fs';
 import { brokenPathRule, DroverError, leavesTree, TREE_LIMITS } from '@drover/core';
 import { IgnoreRules } from './ignore-rules.ts';
+import { join, lstatSync, readdirSync, readlinkSync, realpathSync, resolve, statSync, turn } from './node.ts';
 
 /** One file, folder or link. */
 export interface Found {

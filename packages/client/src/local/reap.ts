@@ -60,8 +60,12 @@ export async function reap(plan: ReapPlan, tools: ReapTools): Promise<void> {
       const init = { method, headers, signal: AbortSignal.timeout(5000) };
       const text = body === undefined ? {} : { body: JSON.stringify(body) };
       const response = await tools.fetch(`${head.url}${path}`, { ...init, ...text });
-      return (await response.json().catch(() => ({}))) as { items?: { id: string; displayStatus: string }[] };
+      return (await response.json().catch(() => ({}))) as {
+        items?: { id: string; name: string; displayStatus: string }[];
+      };
     };
+    const { items: clusters = [] } = await ask('GET', '/v1/clusters');
+    for (const { name } of clusters) await ask('POST', `/v1/clusters/${name}/down`, {});
     let until = performance.now() + head.limitMs;
     const cancelled = new Set<string>();
     while (performance.now() < until) {

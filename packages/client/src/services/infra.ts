@@ -1,4 +1,4 @@
-import type { InfraPage, InfraView, MachinePage, MachineView } from '@drover/core/wire';
+import type { InfraPage, InfraView, MachinePage, MachineView, SshAccess } from '@drover/core/wire';
 import { segment } from '../transport/target.ts';
 import type { Transport } from '../transport/transport.ts';
 import type { CallOptions } from './options.ts';
@@ -38,6 +38,16 @@ export class Infra {
     const page = await this.#transport.json<MachinePage>({
       path: '/v1/machines',
       query: options.all ? { all: 'true' } : {},
+      repeat: 'always',
+      signal: options.signal,
+    });
+    return page.items;
+  }
+
+  /** How the nodes' own sshd are reached, where there are any: for an ssh configuration. */
+  async sshAccess(options: CallOptions = {}): Promise<SshAccess[]> {
+    const page = await this.#transport.json<{ items: SshAccess[] }>({
+      path: '/v1/ssh-access',
       repeat: 'always',
       signal: options.signal,
     });

@@ -1,7 +1,8 @@
 import { exitCodeOfJob, isDroverError, isJobFinal, type JobStatus } from '@drover/core';
-import type { ClusterJobView } from '@drover/core/wire';
+import type { ClusterJobView, InstanceView } from '@drover/core/wire';
 import { segment } from '../transport/target.ts';
 import type { Transport } from '../transport/transport.ts';
+import { readLog } from './log-read.ts';
 import type { CallOptions } from './options.ts';
 import { linesOf } from './requests.ts';
 
@@ -90,6 +91,40 @@ export class Jobs {
   }
 
   /**
+   * Writes the output of each node as it is, one file for each: `<cluster>-job-<number>/node-<rank>.log`, and the
+   * output of its setup beside it.
+   * @param to makes folders and writes files, by names of their own
+   * @returns the name of the folder
+   */
+  async downloadLogs(
+    cluster: string,
+    number: number | null,
+    to: {
+      mkdir(name: string): Promise<void>;
+      write(name: string, chunks: AsyncIterable<Uint8Array>): Promise<void>;
+    },
+    options: CallOptions = {},
+  ): Promise<{ folder: string; files: string[] }> {
+    const job = await this.get(cluster, number, options);
+    const folder = `${cluster}-job-${job.jobId ?? 'setup'}`;
+    await to.mkdir(folder);
+    const files: string[] = [];
+    for (const id of job.instances) {
+      const view = await this.#transport.json<InstanceView>({
+        path: `/v1/instances/${segment(id)}`,
+        repeat: 'always',
+        signal: options.signal,
+      });
+      const { role = 'run', rank = '0' } = view.labels;
+      const name = `${folder}/${role === 'setup' ? 'setup' : 'node'}-${rank}.log`;
+      const bytes = await readLog(this.#transport, id, options);
+      await to.write(name, once(bytes));
+      files.push(name);
+    }
+    return { folder, files };
+  }
+
+  /**
    * Passes the lines to `write`.
    * @returns the exit code that stands for the job: 0, 100 failed, 101 not finished, 102 not found, 103 cancelled
    */
@@ -110,4 +145,8 @@ export class Jobs {
     if (!isJobFinal(job.status)) job = await this.get(cluster, job.jobId, options);
     return exitCodeOfJob(job.status);
   }
+}
+
+async function* once(bytes: Uint8Array): AsyncGenerator<Uint8Array> {
+  if (bytes.length > 0) yield bytes;
 }

@@ -35,7 +35,7 @@ function visible(row: InstanceRow | null, actor: Actor): InstanceRow {
 async function unnamed({ engine }: PyletContext, name: string): Promise<InstanceRow | null> {
   if (name.length !== SHORT_ID) return null;
   for (const row of engine.state.tables.instances.all())
-    if (row.name === null && row.deleting === null && row.id.startsWith(name))
+    if (row.name === null && row.owner === null && row.deleting === null && row.id.startsWith(name))
       return engine.reads.find(row.id);
   return null;
 }
@@ -81,7 +81,8 @@ export async function listAll(
       ...(pair !== undefined && { label: pair }),
       ...(cursor !== null && { cursor }),
     });
-    for (const row of page.rows) if (row.deleting === null) rows.push(row);
+    // What a job made belongs to its cluster: PyLet's words have no place for it.
+    for (const row of page.rows) if (row.deleting === null && row.owner === null) rows.push(row);
     cursor = page.nextCursor;
   } while (cursor !== null);
   return rows;

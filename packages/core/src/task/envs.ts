@@ -29,7 +29,7 @@ export function parseVariables(
   }
   const [first] = missing;
   if (first !== undefined) {
-    fields.get(first)?.refuse(`${missing.join(', ')}: no value`, {
+    fields.get(first)?.refuse(missing.length === 1 ? 'no value' : `no value for ${missing.join(', ')}`, {
       withoutValue: true,
       hint: `give one with ${missing.map((key) => `${OPTION[kind]} ${key}=...`).join(' ')}`,
     });

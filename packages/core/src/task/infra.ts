@@ -16,6 +16,7 @@ const PART = /^[A-Za-z0-9*][A-Za-z0-9*._@:-]{0,254}$/;
 /** Reads `pool/lab`, `ssh/lab`, `local`, `fake/demo/eu/eu-1`, `aws/us-east-1`, `k8s/<context>`; `*` is any. */
 export function parseInfra(field: Field): Location {
   const text = field.text().trim();
+  if (text.length > 255) field.refuse('at most 255 characters');
   const [first = '', ...rest] = text.split('/');
   const kind = KIND_NAMES[first.toLowerCase()] ?? first.toLowerCase();
   // The name of a context may have slashes in it.

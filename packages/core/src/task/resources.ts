@@ -139,12 +139,17 @@ function parseFields(fields: Fields): { mode: ResourcesChoice['mode'] | null; ch
 
 function parseLabels(field: Field | undefined): Record<string, string> {
   if (field === undefined) return {};
-  return Object.fromEntries(
-    [...field.entries()].map(([key, value]) => [
-      key,
-      value.isEmpty ? '' : typeof value.value === 'object' ? value.refuse('text is expected') : value.written,
-    ]),
-  );
+  const entries = [...field.entries()];
+  if (entries.length > 64) field.refuse('at most 64 labels');
+  return Object.fromEntries(entries.map(([key, value]) => [key, parseLabel(key, value)]));
+}
+
+function parseLabel(key: string, field: Field): string {
+  if (typeof field.value === 'object' && !field.isEmpty) field.refuse('text is expected');
+  const value = field.isEmpty ? '' : field.written;
+  if (key === '' || key.length > 63) field.refuse('the key of a label has 1 to 63 characters');
+  if (value.length > 255) field.refuse('at most 255 characters');
+  return /\p{Cc}/u.test(key + value) ? field.refuse('no control characters', { withoutValue: true }) : value;
 }
 
 /** Equal choices once: their first place counts. */

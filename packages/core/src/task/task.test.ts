@@ -302,7 +302,7 @@ describe('variables', () => {
   it('null must be given, and what is given wins', () => {
     const text = 'envs: {TOKEN: null, PATH_: , MODEL: small}\nsecrets: {KEY: }';
     expect(refusal(text).message).toContain(
-      'TOKEN, PATH_: no value; give one with --env TOKEN=... --env PATH_=...',
+      'envs.TOKEN: no value for TOKEN, PATH_; give one with --env TOKEN=... --env PATH_=...',
     );
     const overrides = { envs: { TOKEN: 't', PATH_: 'p', MODEL: 'big', NEW: 'n' }, secrets: { KEY: 'k' } };
     expect(task(text, { overrides })).toMatchObject({

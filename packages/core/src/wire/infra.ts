@@ -44,6 +44,19 @@ export const infraView = z.object({
   unknownMachines: z.array(z.object({ tag: z.string(), id: z.string(), status: z.string() })),
 });
 export type InfraView = z.output<typeof infraView>;
+/** How a host's own sshd is reached, from where the head is. */
+export const sshAccess = z.object({
+  /** Of the worker there, as clusters show it. */
+  address: z.string(),
+  host: z.string(),
+  port: z.int(),
+  user: z.string(),
+  /** A path on the machine of the head; null: the usual keys, or an agent. */
+  identityFile: z.string().nullable(),
+});
+export type SshAccess = z.output<typeof sshAccess>;
+export const sshAccessPage = z.object({ items: z.array(sshAccess) });
+
 export const infraPage = z.object({ items: z.array(infraView) });
 export type InfraPage = z.output<typeof infraPage>;
 

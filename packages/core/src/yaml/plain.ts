@@ -89,12 +89,15 @@ export function plainOf(root: ParsedNode | null, { refuse, budget, maxDepth }: P
       }
       if (Object.hasOwn(own, key)) refuse(`the key ${JSON.stringify(key)} comes twice`, offsetOf(pair.key));
       own[key] = read(pair.value, [...path, key]);
-      if (pair.value === null || !marks.has(JSON.stringify([...path, key]))) {
-        const offset = offsetOf(pair.key);
-        if (offset !== null) marks.set(JSON.stringify([...path, key]), { offset, source: null });
-      }
+      if (pair.value === null || !isScalar(resolve(pair.value))) markAtKey(pair.key, [...path, key]);
     }
     return Object.assign(Object.create(null), merged, own);
+  }
+
+  /** What has parts is looked for where it is named. */
+  function markAtKey(key: Node | null, path: Path): void {
+    const offset = offsetOf(key);
+    if (offset !== null) marks.set(JSON.stringify(path), { offset, source: null });
   }
 
   function mergeSources(value: Node | null, path: Path): Record<string, unknown>[] {

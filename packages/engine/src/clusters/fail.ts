@@ -4,7 +4,7 @@ import { SYSTEM } from '../actor.ts';
 import { moveJob } from '../jobs/move.ts';
 import { errorFactOf, reasonOf } from '../requests/service.ts';
 import type { ClusterContext } from './controller.ts';
-import { dropMachines } from './machines.ts';
+import { dropMachines } from './drop-machines.ts';
 import { closeUsage, moveCluster } from './move.ts';
 import { release } from './nodes.ts';
 import type { ClusterRow } from './row.ts';

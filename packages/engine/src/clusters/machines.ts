@@ -4,8 +4,8 @@ import { SYSTEM } from '../actor.ts';
 import type { Candidate } from '../infra/candidate.ts';
 import type { MachineRow } from '../machines/row.ts';
 import { say } from '../requests/service.ts';
-import type { Transaction } from '../state/transaction.ts';
 import type { ClusterContext } from './controller.ts';
+import { dropMachines } from './drop-machines.ts';
 import { fail } from './fail.ts';
 import { patchCluster } from './move.ts';
 import { release } from './nodes.ts';
@@ -91,11 +91,6 @@ function machineFailed(
       tried: [...row.tried, { infra, region, zone, type, ...reason }],
     });
   });
-}
-
-/** All its machines go. */
-export function dropMachines({ machines }: ClusterContext, tx: Transaction, row: ClusterRow): void {
-  for (const each of tx.ownedBy('machines', `clusters/${row.id}`)) machines.setDesired(tx, each.id, 'GONE');
 }
 
 /** @returns true when its machines are as they are to be: stopped, or gone */

@@ -1,4 +1,5 @@
 /** Whether what a task asks for fits into a cluster that is there. Pure. */
+import { gpuMatches } from '@drover/core';
 import type { ResourcesChoice, ResourcesSpec } from '@drover/core/wire';
 import type { ClusterRow } from './row.ts';
 
@@ -37,7 +38,7 @@ function lacking(candidate: NonNullable<ClusterRow['candidate']>, asked: Resourc
     lacks.push(`${asked.memoryGiB.amount} GiB are asked for, a node has ${perNode.memoryMiB / 1024} GiB`);
   const { accelerators } = asked;
   if (accelerators !== null) {
-    const same = perNode.accelerator?.toUpperCase() === accelerators.name.toUpperCase();
+    const same = perNode.accelerator !== null && gpuMatches(accelerators.name, perNode.accelerator);
     if (!same || accelerators.count > perNode.gpus)
       lacks.push(
         `${accelerators.name}:${accelerators.count} is asked for, a node has ${perNode.accelerator === null ? 'no GPU' : `${perNode.accelerator}:${perNode.gpus}`}`,

@@ -6,7 +6,8 @@ import { DroverError } from '@drover/core';
 import { SYSTEM } from '../actor.ts';
 import type { Candidate } from '../infra/candidate.ts';
 import { typesFor, whyNone } from '../infra/choice.ts';
-import { consideredTable, plan } from '../infra/optimize.ts';
+import type { MachineType } from '../infra/machine-type.ts';
+import { type Block, blocksOf, consideredTable, plan } from '../infra/optimize.ts';
 import { say } from '../requests/service.ts';
 import type { ClusterContext } from './controller.ts';
 import { fail } from './fail.ts';
@@ -33,7 +34,7 @@ export function provision(context: ClusterContext, row: ClusterRow): Step {
   const stand = standOf(state, row);
   if (stand.allHeld) return take(context, row);
   if (stand.waiting.length === 0) {
-    const types = [candidate.machine.type];
+    const types = candidate.types ?? [candidate.machine.type];
     state.transact(SYSTEM, (tx) =>
       patchCluster(tx, row, { nodes: reserve(tx, context.ports, row, candidate, types) }),
     );
@@ -67,7 +68,7 @@ function choose(context: ClusterContext, row: ClusterRow): Step {
       });
     return WAIT;
   }
-  const planned = plan(row.resources, row.numNodes, types, row.optimize, row.tried.map(blockOf));
+  const planned = planFor(context, row, types, row.tried.map(blockOf));
   const [candidate] = planned.candidates;
   if (!candidate) return giveUp(context, row, types.length === 0, planned.whyNot);
   state.transact(SYSTEM, (tx) => {
@@ -88,6 +89,17 @@ function choose(context: ClusterContext, row: ClusterRow): Step {
   });
   return WAIT;
 }
+
+/** What could do, without what the task excludes and what was tried. */
+const planFor = (
+  { infra }: ClusterContext,
+  row: ClusterRow,
+  types: readonly MachineType[],
+  tried: readonly Block[],
+) =>
+  plan(row.resources, row.numNodes, types, row.optimize, [...blocksOf(row.blocked), ...tried], (name) =>
+    infra.isShared(name),
+  );
 
 const blockOf = ({ infra, region, zone, type }: Tried) => ({ infra, region, zone, type });
 
@@ -124,7 +136,7 @@ function giveUp(context: ClusterContext, row: ClusterRow, noInfra: boolean, whyN
 function waitInLine(context: ClusterContext, row: ClusterRow, places: string): Step {
   const { state, ports, infra } = context;
   const { types } = typesFor(infra, row.resources);
-  const { candidates } = plan(row.resources, row.numNodes, types, row.optimize, []);
+  const { candidates } = planFor(context, row, types, []);
   const shared = candidates.filter(({ machine }) => infra.isShared(machine.infra));
   const [candidate] = shared;
   if (!candidate) return again(context, row, places);

@@ -5,7 +5,7 @@ import type { ClusterView, CostView, ExecBody, LaunchBody, PlanView } from '@dro
 import { type Actor, userOf } from '../actor.ts';
 import { typesFor, whyNone } from '../infra/choice.ts';
 import type { InfraService } from '../infra/infra-service.ts';
-import { consideredTable, type Plan, plan } from '../infra/optimize.ts';
+import { blocksOf, consideredTable, type Plan, plan } from '../infra/optimize.ts';
 import type { Ports } from '../ports.ts';
 import type { RequestRow } from '../requests/row.ts';
 import type { RequestService } from '../requests/service.ts';
@@ -21,6 +21,7 @@ export interface PlanWish {
   readonly resources?: LaunchBody['task']['resources'] | undefined;
   readonly numNodes: number;
   readonly optimize: 'cost' | 'time';
+  readonly blocked?: LaunchBody['task']['blockedResources'];
 }
 
 export class ClusterReads {
@@ -71,7 +72,10 @@ export class ClusterReads {
     const resources = wish.resources ?? null;
     if (typesFor(this.#infra, resources).waitsFor !== null) await this.#infra.refresh();
     const { types } = typesFor(this.#infra, resources);
-    const planned = plan(resources, wish.numNodes, types, wish.optimize, []);
+    const blocks = blocksOf(wish.blocked ?? []);
+    const planned = plan(resources, wish.numNodes, types, wish.optimize, blocks, (name) =>
+      this.#infra.isShared(name),
+    );
     return { planned, noInfra: types.length === 0 ? whyNone(this.#infra, resources) : null };
   }
 
@@ -86,7 +90,12 @@ export class ClusterReads {
       const lines = [{ text: `Would use cluster ${existing.name}.` }];
       return this.#requests.record(actor, wish, why ? { error } : { result: NOTHING }, lines);
     }
-    const asked = { resources: task.resources, numNodes: task.numNodes, optimize: body.optimize };
+    const asked = {
+      resources: task.resources,
+      numNodes: task.numNodes,
+      optimize: body.optimize,
+      blocked: task.blockedResources,
+    };
     const { planned, noInfra } = await this.#consider(asked);
     const lines = [{ text: consideredTable(planned, task.numNodes) }];
     if (planned.candidates.length > 0) return this.#requests.record(actor, wish, { result: NOTHING }, lines);

@@ -1,6 +1,6 @@
 /** What is kept of a cluster. Times are Unix milliseconds, prices US dollars per hour. */
 import type { ClusterDesire, ClusterId, ClusterStatus, ReservationId, WorkerId } from '@drover/core';
-import type { AutostopSpec, ErrorFact, Reason, ResourcesChoice } from '@drover/core/wire';
+import type { AutostopSpec, ErrorFact, Reason, ResourcesChoice, ResourcesSpec } from '@drover/core/wire';
 import type { Candidate } from '../infra/candidate.ts';
 import type { RowBase } from '../state/rows.ts';
 
@@ -42,6 +42,8 @@ export interface ClusterRow extends RowBase {
   readonly failure: { readonly generation: number; readonly error: ErrorFact } | null;
   readonly user: UserRef;
   readonly resources: ResourcesChoice | null;
+  /** Machines that are never chosen. */
+  readonly blocked: readonly ResourcesSpec[];
   readonly numNodes: number;
   readonly optimize: 'cost' | 'time';
   readonly retryUntilUp: boolean;

@@ -279,6 +279,7 @@ export class ClusterService {
       failure: null,
       user: userOf(actor),
       resources: body.task.resources,
+      blocked: body.task.blockedResources ?? [],
       numNodes: body.task.numNodes,
       optimize: body.optimize,
       retryUntilUp: body.retryUntilUp,
@@ -318,7 +319,13 @@ export class ClusterService {
     const now = this.#ports.clock.wallMs();
     const fresh = hasNodes
       ? {}
-      : { resources: task.resources, numNodes: task.numNodes, optimize: body.optimize, candidate: null };
+      : {
+          resources: task.resources,
+          blocked: task.blockedResources ?? [],
+          numNodes: task.numNodes,
+          optimize: body.optimize,
+          candidate: null,
+        };
     let next = this.#wish(tx, row, 'UP', notes.lastUse ?? 'launch', {
       ...fresh,
       failure: null,

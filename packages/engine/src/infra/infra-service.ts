@@ -3,7 +3,7 @@
  * offer is asked anew from time to time and kept in memory, so that whoever chooses need not wait for it.
  */
 import { DroverError } from '@drover/core';
-import type { Reason } from '@drover/core/wire';
+import type { Reason, SshAccess } from '@drover/core/wire';
 import { DEFAULT_PROJECT } from '../actor.ts';
 import type { Inventory } from '../machines/inventory.ts';
 import type { MachineRow } from '../machines/row.ts';
@@ -173,6 +173,14 @@ export class InfraService {
     this.onCatalogue(provider.infra);
   }
 
+  /** How the sshd of hosts are reached, over all infra that know. */
+  async sshAccess(): Promise<SshAccess[]> {
+    const all = await Promise.all(
+      this.#providers.map(async (provider) => (await provider.sshAccess?.()) ?? []),
+    );
+    return all.flat();
+  }
+
   /** Whether the machines of a shared infra are wanted. */
   isUp(infra: string): boolean {
     return this.#state.tables.meta.get(metaId(infra))?.value === 'UP';
@@ -242,7 +250,7 @@ export class InfraService {
     const reason = error
       ? { code: error.failure, message: error.message }
       : asked
-        ? this.problem(infra)
+        ? (this.problem(infra) ?? partial(provider))
         : { code: 'UNKNOWN', message: 'it has not answered yet' };
     const { tables } = this.#state;
     return {
@@ -259,6 +267,11 @@ export class InfraService {
       unknown: this.#inventory.unknownOn(infra),
     };
   }
+}
+
+function partial(provider: ProviderPort | undefined): Reason | null {
+  const problems = provider?.problems?.() ?? [];
+  return problems.length === 0 ? null : { code: 'PARTIAL', message: problems.join('; ') };
 }
 
 /** The row that says whether the machines of a shared infra are wanted. */

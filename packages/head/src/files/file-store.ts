@@ -1,7 +1,7 @@
 /** The files that people send, by content, in a folder of the head: contents, trees, and what becomes of them. */
 import { createHash } from 'node:crypto';
 import { createReadStream } from 'node:fs';
-import { readFile, stat, utimes } from 'node:fs/promises';
+import { readFile, rm, stat, utimes } from 'node:fs/promises';
 import {
   byPath,
   DroverError,
@@ -26,6 +26,7 @@ const BATCH = 2_000;
 /** Missing contents that an error names. */
 const MOST_NAMED = 10_000;
 const WRITE_BYTES = 256 * 1024;
+const READS_AT_ONCE = 8;
 
 export interface StoredTree {
   readonly tree: string;
@@ -183,13 +184,25 @@ export class FileStore implements Files {
 
   /** A pack of small contents, which are here. @throws when one has gone meanwhile */
   async *packOf(hashes: readonly string[]): AsyncGenerator<Uint8Array> {
-    for (const sha256 of hashes) {
-      const bytes = await readFile(this.#places.content(sha256)).catch((error: unknown) => {
+    const read = async (sha256: string): Promise<Uint8Array> => {
+      const path = this.#places.content(sha256);
+      const bytes = await readFile(path).catch((error: unknown) => {
         this.#presence.forget(sha256);
         throw error;
       });
-      yield packHeader(sha256, bytes.length);
-      yield bytes;
+      if (createHash('sha256').update(bytes).digest('hex') === sha256) return bytes;
+      // Damaged on the disk: once it is gone it is asked for again, of whoever has it.
+      await rm(path, { force: true });
+      this.#presence.forget(sha256);
+      throw new Error(`the content ${sha256} was damaged on the disk, and is gone`);
+    };
+    for (let at = 0; at < hashes.length; at += READS_AT_ONCE) {
+      const some = hashes.slice(at, at + READS_AT_ONCE);
+      const contents = await Promise.all(some.map(read));
+      for (const [index, bytes] of contents.entries()) {
+        yield packHeader(some[index] as string, bytes.length);
+        yield bytes;
+      }
     }
   }
 

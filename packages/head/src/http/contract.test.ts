@@ -1,7 +1,9 @@
 /** The surface as a whole: its description, who owns which route, and that each accepted field is held somewhere. */
 import {
+  contentQuery,
   deleteAllQuery,
   eventQuery,
+  filesMissing,
   instanceCancelBody,
   instanceGetQuery,
   instanceListQuery,
@@ -106,6 +108,8 @@ const HELD: [name: string, schema: z.ZodType, fields: Record<string, string>][] 
   ['joinBody', joinBody, { name: 'of the worker', workerId: 'its id' }],
   ['workerListQuery', workerListQuery, { status: 'filter' }],
   ['workerGetQuery', workerGetQuery, { wait: 'long poll', timeoutMs: 'its length' }],
+  ['filesMissing', filesMissing, { sha256: 'which are asked for' }],
+  ['contentQuery', contentQuery, { offset: 'where a part begins', size: 'of the whole; checked' }],
   ['eventQuery', eventQuery, { after: 'resume', noun: 'filter', id: 'filter' }],
 ];
 

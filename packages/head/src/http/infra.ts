@@ -1,7 +1,14 @@
 /** `/v1/infra` and `/v1/machines`. */
 
 import { DroverError } from '@drover/core';
-import { infraListQuery, infraPage, infraView, machineListQuery, machinePage } from '@drover/core/wire';
+import {
+  infraListQuery,
+  infraPage,
+  infraView,
+  machineListQuery,
+  machinePage,
+  sshAccessPage,
+} from '@drover/core/wire';
 import { z } from 'zod';
 import type { App, RouteContext } from './app.ts';
 
@@ -60,6 +67,17 @@ export function infraRoutes(app: App, { engine, actorOf }: RouteContext): void {
         await change(verb, `${request.params.kind}/${request.params.name}`, actorOf(request)),
     );
   }
+
+  app.get(
+    '/v1/ssh-access',
+    {
+      schema: {
+        summary: 'How the sshd of hosts are reached, where there are any',
+        response: { 200: sshAccessPage },
+      },
+    },
+    async () => ({ items: await engine.infra.sshAccess() }),
+  );
 
   app.get(
     '/v1/machines',

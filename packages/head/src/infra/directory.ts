@@ -1,5 +1,6 @@
 /** The providers of this head: `local`, and those that its files describe. */
-import { mkdirSync } from 'node:fs';
+import { existsSync, mkdirSync, readFileSync } from 'node:fs';
+import { userInfo } from 'node:os';
 import { join } from 'node:path';
 import type { Logger, ProviderPort, Providers } from '@drover/engine';
 import { realClock } from '../os/clock.ts';
@@ -8,6 +9,10 @@ import { type FakeInfra, parseFakeConfig } from './fake/config.ts';
 import { fileDesk, localFakeHost } from './fake/local-host.ts';
 import { WatchedFile } from './file-watch.ts';
 import { LocalProvider } from './local.ts';
+import { KnownHosts } from './ssh/known-hosts.ts';
+import { parsePools, type SshHost } from './ssh/pools.ts';
+import { SshProvider } from './ssh/provider.ts';
+import { makeRuntime, type Runtime } from './ssh/runtime.ts';
 import { WorkerProcesses, type WorkerProgram } from './worker-processes.ts';
 
 export interface InfraOptions {
@@ -21,6 +26,8 @@ export interface InfraOptions {
   readonly advertiseUrl: string | null;
   /** What runs a worker on this machine. */
   readonly workerProgram: WorkerProgram;
+  /** The folder of the built program, which is copied to ssh hosts. */
+  readonly bundleDir: string;
   readonly log: Logger;
 }
 
@@ -43,7 +50,8 @@ export function openInfra(options: InfraOptions): InfraDirectory {
   const local = new LocalProvider(new WorkerProcesses(join(root, 'local'), options.workerProgram), localUrl);
   const fakes = fakeClouds(options, root, localUrl);
 
-  const all = (): ProviderPort[] => [local, ...fakes()];
+  const pools = sshPools(options, root, localUrl);
+  const all = (): ProviderPort[] => [local, ...pools.all(), ...fakes()];
   return {
     all,
     get: (infra) => all().find((provider) => provider.infra === infra),
@@ -52,8 +60,62 @@ export function openInfra(options: InfraOptions): InfraDirectory {
       serve(url);
       log.info({ infra: all().map((provider) => provider.infra) }, 'infra');
     },
-    close: async () => undefined,
+    close: async () => pools.close(),
   };
+}
+
+/** The pools that the file names now. */
+function sshPools(
+  options: InfraOptions,
+  root: string,
+  localUrl: () => Promise<string>,
+): { all(): ProviderPort[]; close(): void } {
+  const { log, advertiseUrl } = options;
+  const path = options.sshPools ?? join(options.stateDir, 'ssh_node_pools.yaml');
+  const { username, homedir } = userInfo();
+  const file = new WatchedFile<ReadonlyMap<string, readonly SshHost[]>>(path, new Map(), (text) =>
+    parsePools(text, path, readIfThere(join(homedir, '.ssh', 'config')), username),
+  );
+  const dir = join(root, 'ssh');
+  const known = new KnownHosts(join(dir, 'known_hosts.json'));
+  const made = new Map<string, SshProvider>();
+  let runtime: Promise<Runtime> | null = null;
+  let said = '';
+  return {
+    all() {
+      const pools = file.get();
+      if (file.error && file.error.message !== said)
+        log.error({ err: file.error }, 'the file of ssh pools is wrong; what it said before still counts');
+      said = file.error?.message ?? '';
+      for (const pool of pools.keys()) {
+        if (made.has(pool)) continue;
+        made.set(
+          pool,
+          new SshProvider({
+            pool,
+            hosts: () => file.get().get(pool) ?? [],
+            known,
+            dir: join(dir, pool),
+            runtime: () => {
+              runtime ??= makeRuntime(options.bundleDir, join(dir, 'runtime'));
+              return runtime;
+            },
+            localUrl,
+            advertiseUrl,
+            log,
+          }),
+        );
+      }
+      return [...made].filter(([pool]) => pools.has(pool)).map(([, provider]) => provider);
+    },
+    close() {
+      for (const provider of made.values()) provider.close();
+    },
+  };
+}
+
+function readIfThere(path: string): string {
+  return existsSync(path) ? readFileSync(path, 'utf8') : '';
 }
 
 /** Those that the file names now; one that it names no more is not served, and its machines stay as they are. */

@@ -2,7 +2,13 @@
 import { execFile } from 'node:child_process';
 import { availableParallelism, totalmem } from 'node:os';
 import { gpuName } from '@drover/core';
-import type { MachineOrder, MachineType, ProviderMachine, ProviderPort } from '@drover/engine';
+import {
+  type MachineOrder,
+  type MachineType,
+  ProviderError,
+  type ProviderMachine,
+  type ProviderPort,
+} from '@drover/engine';
 import type { WorkerProcesses, WorkerShape } from './worker-processes.ts';
 
 const MIB = 1024 * 1024;
@@ -75,6 +81,7 @@ export class LocalProvider implements ProviderPort {
   }
 
   async create(order: MachineOrder): Promise<ProviderMachine> {
+    if (order.type !== TYPE) throw new ProviderError('INVALID', `${this.infra} has no ${order.type}`);
     await this.#processes.start(order.tag, await this.#shape(), order.join.url, order.join.token);
     return this.#view(order.tag);
   }
@@ -84,6 +91,8 @@ export class LocalProvider implements ProviderPort {
   }
 
   async start(tag: string): Promise<void> {
+    if (!this.#processes.tags().includes(tag))
+      throw new ProviderError('INVALID', `${this.infra} knows no machine ${tag}`);
     // Its identity lies in its folder; it needs no token.
     await this.#processes.start(tag, await this.#shape(), await this.#joinUrl(), '');
   }
@@ -93,6 +102,10 @@ export class LocalProvider implements ProviderPort {
   }
 
   async list(): Promise<readonly ProviderMachine[]> {
+    const url = await this.#joinUrl();
+    // One that calls where this head was before is ended, and started again with what ran there.
+    for (const tag of this.#processes.tags())
+      if (this.#processes.isAlive(tag) && this.#processes.headOf(tag) !== url) await this.#processes.end(tag);
     return this.#processes.tags().map((tag) => this.#view(tag));
   }
 

@@ -66,6 +66,13 @@ export class WorkerProcesses {
     return this.#living(tag) !== null;
   }
 
+  /** Where the worker looks for its head. */
+  headOf(tag: string): string | null {
+    const path = join(this.folder(tag), 'machine.json');
+    if (!existsSync(path)) return null;
+    return (JSON.parse(readFileSync(path, 'utf8')) as { headUrl?: string }).headUrl ?? null;
+  }
+
   /**
    * Starts the worker unless it runs. The join token reaches it by its environment, never by its arguments.
    * @throws {ProviderError} INVALID when the program cannot be started
@@ -74,7 +81,7 @@ export class WorkerProcesses {
     if (this.isAlive(tag)) return;
     const folder = this.folder(tag);
     mkdirSync(folder, { recursive: true, mode: 0o700 });
-    writeWhole(join(folder, 'machine.json'), JSON.stringify({ tag, name: shape.name }));
+    writeWhole(join(folder, 'machine.json'), JSON.stringify({ tag, headUrl }));
     const log = openSync(join(folder, 'worker.log'), 'a', 0o600);
     const [command, ...first] = this.#program;
     if (command === undefined) throw new ProviderError('INVALID', 'no program is known that runs a worker');

@@ -9,7 +9,6 @@ import type { AttemptFact, HeadFrame, HeadMessage, Offer, WorkerFrame } from '@d
 import { Attempt } from './attempt.ts';
 import { asInventory, inMessages } from './facts.ts';
 import { Fences } from './fences.ts';
-import { LaunchQueue } from './launch-queue.ts';
 import { Lease } from './lease.ts';
 import { UNKNOWN_KEPT_MS } from './limits.ts';
 import { LinkWatch } from './link-watch.ts';
@@ -18,6 +17,7 @@ import { LostHead } from './lost-head.ts';
 import { untilItWorks } from './persist.ts';
 import type { AgentPorts, AttemptKey, LinkPort, Memory, StopNote } from './ports.ts';
 import { digestLine, LINK_PROTOCOL, OLDEST_LINK_PROTOCOL } from './protocol.ts';
+import { Starts } from './starts.ts';
 
 export interface AgentOptions {
   readonly session: string;
@@ -37,9 +37,7 @@ export class Agent {
   /** The highest attempt of each instance that is here. */
   readonly #newest = new Map<string, AttemptKey>();
   readonly #untold = new Set<string>();
-  readonly #launchQueue: LaunchQueue;
-  /** Homes are made ready beside the starts: one that waits for its files holds up no other. */
-  readonly #homeQueue: LaunchQueue;
+  readonly #starts: Starts;
   readonly #watch: LinkWatch;
   readonly #lease: Lease;
   readonly #lostHead: LostHead;
@@ -64,17 +62,14 @@ export class Agent {
   constructor(ports: AgentPorts, options: AgentOptions) {
     this.#ports = ports;
     this.#options = options;
-    this.#fences = new Fences(ports, options.memory, () => this.#resume());
+    this.#fences = new Fences(ports, options.memory, () => this.#starts.resume());
     this.#lease = new Lease(ports.clock);
     this.#lostHead = new LostHead(ports.clock, options.contactMs, ports.noteContact);
-    const mayStart = (): boolean => this.#lease.isValid && this.#fences.isSaved;
-    this.#launchQueue = new LaunchQueue(ports, () => this.#flush(), mayStart);
-    this.#homeQueue = new LaunchQueue(
-      ports,
-      () => undefined,
-      mayStart,
-      (attempt) => this.#prepare(attempt),
-    );
+    this.#starts = new Starts(ports, {
+      beforeStarts: () => this.#flush(),
+      mayStart: () => this.#lease.isValid && this.#fences.isSaved,
+      withdraw: (attempt) => this.#withdraw(attempt, 0),
+    });
     this.#watch = new LinkWatch(ports.clock);
   }
 
@@ -94,23 +89,8 @@ export class Agent {
       if (end && found.state === 'running') attempt.ended(end);
       if (found.state !== 'preparing') continue;
       if (found.stop) await this.#withdraw(attempt, found.stop.graceMs);
-      else this.#begin(attempt);
+      else this.#starts.add(attempt);
     }
-  }
-
-  #begin(attempt: Attempt): void {
-    (attempt.hasHome ? this.#homeQueue : this.#launchQueue).add(attempt);
-  }
-
-  async #prepare(attempt: Attempt): Promise<void> {
-    const outcome = await attempt.prepare();
-    if (outcome === 'ready') this.#launchQueue.add(attempt);
-    if (outcome === 'stopped') await this.#withdraw(attempt, 0);
-  }
-
-  #resume(): void {
-    this.#homeQueue.resume();
-    this.#launchQueue.resume();
   }
 
   #add(key: AttemptKey, order: Attempt['order']): Attempt {
@@ -255,13 +235,13 @@ export class Agent {
     // Before the head has judged what is here, it may still have something to say about what waits.
     if (!this.#isSettled) return;
     this.#lease.renew(sentMs);
-    this.#resume();
+    this.#starts.resume();
   }
 
   #settled(): void {
     this.#isSettled = true;
     this.#lease.begin(this.#helloMs);
-    this.#resume();
+    this.#starts.resume();
   }
 
   #welcome(frame: Extract<HeadFrame, { type: 'welcome' }>): void {
@@ -307,7 +287,7 @@ export class Agent {
       this.#tell(tagOf(order));
       return;
     }
-    this.#begin(this.#add(order, order));
+    this.#starts.add(this.#add(order, order));
   }
 
   #stop(key: AttemptKey, graceMs: number, reason?: StopNote['reason']): void {
@@ -317,7 +297,7 @@ export class Agent {
       return;
     }
     if (attempt.phase === 'RELEASED') this.#tell(tagOf(key));
-    if (!this.#homeQueue.takeOut(attempt) && !this.#launchQueue.takeOut(attempt)) {
+    if (!this.#starts.takeOut(attempt)) {
       attempt.stop(graceMs, reason);
       return;
     }
@@ -328,7 +308,7 @@ export class Agent {
 
   async #withdraw(attempt: Attempt, graceMs: number): Promise<void> {
     // An earlier process had begun it after all: it is taken up as any start, and stopped.
-    if (!(await attempt.withdraw(graceMs))) this.#launchQueue.add(attempt);
+    if (!(await attempt.withdraw(graceMs))) this.#starts.takeUp(attempt);
   }
 
   #forget(key: AttemptKey): void {
@@ -393,7 +373,7 @@ export class Agent {
     this.#ports.clock.defer(() => {
       this.#flushing = false;
       // Else it goes with what the next turn has to tell: a message costs the head a commit.
-      if (!this.#launchQueue.isDue) this.#flush();
+      if (!this.#starts.isDue) this.#flush();
     });
   }
 

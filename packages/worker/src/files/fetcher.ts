@@ -9,7 +9,14 @@ import { type HeadFiles, NotAtHead } from './head-files.ts';
 
 const LANES = 4;
 const PACK_ITEMS = 500;
+const WRITES_AT_ONCE = 16;
 const BACK_OFF_MS = { first: 100, most: 5_000 } as const;
+
+/** After so many it is not the line that damages it. */
+const MOST_DAMAGED = 5;
+
+/** What came is not what was asked for. */
+class Damaged extends Error {}
 
 /** A content and its bytes. */
 export interface Wanted {
@@ -64,7 +71,7 @@ export class Fetcher {
       } finally {
         await file.close();
       }
-      if (hash.digest('hex') !== id) throw new Error('the list of files came damaged');
+      if (hash.digest('hex') !== id) throw new Damaged('the list of files came damaged');
     });
     return path;
   }
@@ -75,11 +82,17 @@ export class Fetcher {
       left = left.filter(({ sha256, size }) => !this.#cache.has(sha256, size));
       if (left.length === 0) return;
       const hashes = left.map(({ sha256 }) => sha256);
+      const writes: Promise<void>[] = [];
       for await (const { sha256, bytes } of readPack(await this.#head.pack(hashes, stop))) {
         if (createHash('sha256').update(bytes).digest('hex') !== sha256)
-          throw new Error('a file came damaged');
-        await this.#cache.add(sha256, bytes);
+          throw new Damaged('a file came damaged');
+        const write = this.#cache.add(sha256, bytes);
+        // Awaited below, unless the pack is cut before.
+        write.catch(() => undefined);
+        writes.push(write);
+        if (writes.length >= WRITES_AT_ONCE) await Promise.all(writes.splice(0));
       }
+      await Promise.all(writes);
     });
   }
 
@@ -105,10 +118,11 @@ export class Fetcher {
     } finally {
       await file.close();
     }
-    if (!(await this.#cache.addPartial(sha256))) throw new Error('a file came damaged');
+    if (!(await this.#cache.addPartial(sha256))) throw new Damaged('a file came damaged');
   }
 
   async #again(stop: StopSignal, what: string, step: () => Promise<void>): Promise<void> {
+    let damaged = 0;
     for (let delayMs: number = BACK_OFF_MS.first, tries = 1; ; tries++) {
       if (stop.isStopped) throw new Error('stopped');
       try {
@@ -121,6 +135,8 @@ export class Fetcher {
           throw unavailable(
             `the head does not have ${what} of this order any more (${why}): send them again`,
           );
+        if (error instanceof Damaged && ++damaged === MOST_DAMAGED)
+          throw unavailable(`${why} ${damaged} times: look at the disk of the head, then send them again`);
         const { code } = error as NodeJS.ErrnoException;
         if (code === 'ENOSPC' || code === 'EDQUOT')
           throw unavailable(`the disk of the worker is full: make room on it, then launch again (${why})`);

@@ -28,7 +28,7 @@ import { type Laid, LaidReader, laidLine, lookOf } from './laid.ts';
 import { linesOf } from './lines.ts';
 
 /** Entries that are looked at before those of them that differ are fetched and written. */
-const BATCH_ENTRIES = 1_000;
+const BATCH_ENTRIES = 4_000;
 const BATCH_BYTES = 64 * 1024 * 1024;
 const WRITES_AT_ONCE = 8;
 

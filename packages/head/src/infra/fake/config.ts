@@ -1,6 +1,7 @@
 /** The file that describes fake infra: types, prices, stock, and what goes wrong. Read again whenever it has changed. */
 import { readYaml } from '@drover/core/yaml';
 import { z } from 'zod';
+import { firstIssue } from '../issue.ts';
 
 const seconds = z.number().min(0).max(86_400);
 const price = z.number().min(0).max(100_000);
@@ -92,12 +93,7 @@ export function parseFakeConfig(text: string, file: string): ReadonlyMap<string,
     throw new FakeConfigError(`${file}: ${(cause as Error).message}`, { cause });
   }
   const parsed = fakeFile.safeParse(value);
-  if (!parsed.success) {
-    const [issue] = parsed.error.issues;
-    throw new FakeConfigError(
-      `${file}: ${issue?.path.join('.') || 'the file'}: ${issue?.message ?? 'is wrong'}`,
-    );
-  }
+  if (!parsed.success) throw new FakeConfigError(`${file}: ${firstIssue(parsed.error)}`);
   return new Map(Object.entries(parsed.data));
 }
 
