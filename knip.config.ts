@@ -14,7 +14,7 @@ const config: KnipConfig = {
   // dependency-cruiser and biome are started by scripts/check.mjs; the others are for code and people that come and go.
   ignoreDependencies: ['dependency-cruiser'],
   // Of the system, for a test.
-  ignoreBinaries: ['mkfifo', 'unshare', 'setpriv', 'apt-get', 'getent', 'du', 'diff'],
+  ignoreBinaries: ['mkfifo', 'unshare', 'setpriv', 'apt-get', 'getent', 'du', 'diff', 'nvidia-smi'],
   // Exported for its test or its type, and used in its own file: not dead.
   ignoreExportsUsedInFile: true,
   workspaces: {

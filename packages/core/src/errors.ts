@@ -233,6 +233,12 @@ export const ERROR_CATALOGUE = {
     actor: 'operator',
     message: 'no infra is enabled: {rule}',
   },
+  INFRA_IN_USE: {
+    status: 409,
+    retry: false,
+    actor: 'user',
+    message: '{ref} is in use by {clusters}: stop or take down these first',
+  },
   INFRA_NOT_FOUND: {
     status: 404,
     retry: false,

@@ -18,4 +18,5 @@ export * from './seal.ts';
 export * from './time.ts';
 export * from './transitions.ts';
 export * from './tree.ts';
+export * from './utf8.ts';
 export * from './worker.ts';

@@ -1,5 +1,5 @@
 /** The control plane, put together. Everything that the head's routes call is a service here. */
-import { type InstanceStatus, isFinal, isoStamp } from '@drover/core';
+import { type InstanceStatus, isFinal, isJobFinal, isoStamp } from '@drover/core';
 import type {
   ClusterJobView,
   ClusterView,
@@ -20,15 +20,17 @@ import { EVENTS_REMEMBERED, EventService } from './events/service.ts';
 import type { InfraService } from './infra/infra-service.ts';
 import { startDepartures } from './instances/departure.ts';
 import { dispatchController } from './instances/dispatch.ts';
+import { explainInstance } from './instances/explain.ts';
 import { InstancesByWorker } from './instances/index-by-worker.ts';
-import { doubtAll, isOfOlderState } from './instances/lost.ts';
+import { doubtAll } from './instances/lost.ts';
 import { applyPlacements } from './instances/place.ts';
 import { InstanceReads } from './instances/reads.ts';
-import { reasoner, whatFollows } from './instances/reasons.ts';
+import { reasoner } from './instances/reasons.ts';
 import { cleanupController, startEviction } from './instances/retention.ts';
 import { InstanceService } from './instances/service.ts';
 import { viewInstance } from './instances/view.ts';
 import type { JobRow } from './jobs/row.ts';
+import { filesOf } from './jobs/run.ts';
 import { JoinTokenService } from './join-tokens/service.ts';
 import { archiveController } from './logs/archive.ts';
 import { LogService } from './logs/service.ts';
@@ -43,6 +45,7 @@ import type { RequestRow } from './requests/row.ts';
 import { viewRequest } from './requests/view.ts';
 import { Scheduler } from './scheduler/scheduler.ts';
 import { decodeRow } from './state/codec.ts';
+import { loadEvents, loadInstances } from './state/load.ts';
 import {
   COLLECTIONS,
   type Collection,
@@ -66,7 +69,6 @@ export interface EngineOptions {
 }
 
 const TIMING: Timing = { pingMs: 2_000, leaseMs: 10_000, offlineMs: 45_000 };
-const NOT_FINAL: readonly InstanceStatus[] = ['PENDING', 'ASSIGNED', 'RUNNING', 'UNKNOWN'];
 
 export class Engine {
   readonly state: State;
@@ -298,6 +300,13 @@ export class Engine {
     );
   }
 
+  /** Whether a job that has not ended is still to lay it out. */
+  isTreeNeeded(tree: string): boolean {
+    for (const job of this.state.tables.jobs.all())
+      if (!isJobFinal(job.status) && filesOf(job).some((file) => file.tree === tree)) return true;
+    return false;
+  }
+
   viewCluster(row: ClusterRow): ClusterView {
     return viewCluster(this.state, this.scheduler, row);
   }
@@ -320,19 +329,7 @@ export class Engine {
 
   /** Why it is as it is, and what happens next. */
   explain(row: InstanceRow): Explanation {
-    const view = this.viewInstance(row);
-    const reservation = this.state.tables.reservations.ownedBy(`instances/${row.id}`)[0];
-    const waiting = row.status === 'PENDING' && reservation ? this.scheduler.explain(reservation) : null;
-    return {
-      id: row.id,
-      status: view.displayStatus,
-      reason: waiting?.summary ?? view.reason,
-      since: view.since,
-      position: waiting?.position ?? null,
-      neverFits: waiting?.neverFits ?? false,
-      workers: waiting?.workers ?? [],
-      nextStep: nextStep(row, waiting?.neverFits ?? false),
-    };
+    return explainInstance(this.state, this.scheduler, row, this.viewInstance(row));
   }
 
   async viewHead(): Promise<HeadView> {
@@ -365,43 +362,4 @@ export class Engine {
     for (const row of rows) this.state.admit('instances', row);
     return rows.map((row) => row.id);
   }
-}
-
-/** The live ones, the newest that have ended, and those that still hold something. */
-async function loadInstances(ports: Ports) {
-  const live = await ports.store.load('instances', NOT_FINAL);
-  const final = ['COMPLETED', 'FAILED', 'CANCELLED'];
-  const recent = await ports.store.page({ collection: 'instances', statuses: final, limit: 20_000 });
-  const rows = new Map([...recent, ...live].map((row) => [row.id, row]));
-  for (const reservation of await ports.store.load('reservations')) {
-    const id = /^instances\/(.*)/.exec(reservation.owner ?? '')?.[1];
-    if (id === undefined || rows.has(id)) continue;
-    const row = await ports.store.get('instances', id);
-    if (row) rows.set(id, row);
-  }
-  return [...rows.values()].sort((a, b) => a.seq - b.seq);
-}
-
-/** The newest events, oldest first. */
-async function loadEvents(ports: Ports): Promise<EventRow[]> {
-  const stored = await ports.store.page({ collection: 'events', limit: EVENTS_REMEMBERED });
-  return stored.map((row) => decodeRow<EventRow>('events', row)).reverse();
-}
-
-function nextStep(row: InstanceRow, neverFits: boolean): string {
-  if (isFinal(row.status)) return 'nothing: it has ended';
-  if (row.cancel && row.status === 'UNKNOWN')
-    return 'it ends when its worker is back and has stopped it; "drover instance forget" ends it without';
-  if (row.cancel) return 'it ends when its last process has gone';
-  if (neverFits)
-    return row.spec.targetWorker === null
-      ? 'ask for less, or add a worker that is large enough'
-      : 'cancel it: the worker that it names cannot hold it, or is gone';
-  const steps: Record<string, string> = {
-    PENDING: 'it is placed as soon as it fits',
-    ASSIGNED: 'its worker starts it',
-    RUNNING: 'it runs until it ends or is cancelled',
-    UNKNOWN: `${isOfOlderState(row) ? 'its worker tells when it returns' : whatFollows(row)}; "drover instance replace" runs it again, "drover instance forget" gives it up`,
-  };
-  return steps[row.status] ?? '';
 }

@@ -9,6 +9,7 @@ import { adminToken } from './auth/admin-token.ts';
 import { makeGuard } from './auth/guard.ts';
 import { openFolderBlobs } from './blobs/folder-blobs.ts';
 import { openFileStore } from './files/file-store.ts';
+import { startSweep } from './files/sweep-timer.ts';
 import { abortsOf } from './http/abort.ts';
 import { KEEP_ALIVE_MS, keepAlive, makeApp, type RouteContext } from './http/app.ts';
 import { clusterRoutes } from './http/clusters.ts';
@@ -109,6 +110,7 @@ export async function startHead(options: HeadOptions): Promise<Head> {
   ])
     routes(app, context);
   fileRoutes(app, { ...context, files });
+  const sweeping = startSweep(files, (tree) => engine.isTreeNeeded(tree), log);
   registerPylet(app as unknown as FastifyInstance, {
     engine,
     log,
@@ -146,6 +148,7 @@ export async function startHead(options: HeadOptions): Promise<Head> {
       await engine.state
         .close()
         .catch((err: unknown) => log.error({ err }, 'stopping with a store that refuses'));
+      sweeping.stop();
       await files.close();
       await store.close();
     },

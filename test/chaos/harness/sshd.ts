@@ -1,12 +1,13 @@
 /** Real ssh servers, each in a network namespace, with a user and a home of its own. */
 import { type ChildProcess, spawn } from 'node:child_process';
-import { chownSync, existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { chownSync, existsSync, mkdirSync, readFileSync, rmdirSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import type { Network } from './network.ts';
 import { runTool, until } from './shell.ts';
 
-/** Where the homes lie: a file system of the run's own that every user may enter. */
+/** Where the homes lie: a file system of the run's own that every user may enter. Several files of tests share it. */
 const HOMES = '/mnt';
+const LOCK = '/run/drover-users.lock';
 const FIRST_UID = 61_000;
 const SSHD = '/usr/sbin/sshd';
 
@@ -26,7 +27,6 @@ export class SshHosts {
   readonly #hosts = new Map<string, SshHost>();
   /** The private key that every host takes. */
   readonly key: string;
-  #passwd = readFileSync('/etc/passwd', 'utf8');
 
   private constructor(network: Network, folder: string) {
     this.#network = network;
@@ -38,7 +38,10 @@ export class SshHosts {
     mkdirSync(folder, { recursive: true });
     mkdirSync('/run/sshd', { recursive: true, mode: 0o755 });
     const hosts = new SshHosts(network, folder);
-    await runTool('mount', ['-t', 'tmpfs', '-o', 'size=2g,mode=755', 'tmpfs', HOMES]);
+    await alone(async () => {
+      if (!readFileSync('/proc/mounts', 'utf8').includes(` ${HOMES} tmpfs `))
+        await runTool('mount', ['-t', 'tmpfs', '-o', 'size=2g,mode=755', 'tmpfs', HOMES]);
+    });
     await hosts.#keygen('key');
     return hosts;
   }
@@ -46,27 +49,31 @@ export class SshHosts {
   /** A host that listens on this port. `options`: lines of its configuration. */
   async add(name: string, port: number, options: readonly string[] = []): Promise<SshHost> {
     const { address } = await this.#network.add(name);
-    const home = join(HOMES, name);
-    // Where only root is mapped there is no other user; the home is still another one.
-    const uid = isRoot() ? FIRST_UID + this.#hosts.size : 0;
+    const user = `drover-${address.replaceAll('.', '-')}`;
+    const home = join(HOMES, user, name);
     const password = `secret of ${name}`;
     const hash = (await runTool('openssl', ['passwd', '-6', password])).trim();
-    const user = `drover-${name}`;
-    mkdirSync(join(home, '.ssh'), { recursive: true, mode: 0o700 });
+    const uid = await alone(async () => await this.#addUser(user, hash, home));
+    mkdirSync(join(home, '.ssh'), { recursive: true, mode: 0o755 });
     writeFileSync(join(home, '.ssh/authorized_keys'), readFileSync(`${this.key}.pub`), { mode: 0o600 });
     for (const path of [home, join(home, '.ssh'), join(home, '.ssh/authorized_keys')])
       chownSync(path, uid, uid);
-    this.#passwd += `${user}:${hash}:${uid}:${uid}::${home}:/bin/sh\n`;
-    const passwd = join(this.#folder, `passwd-${name}`);
-    writeFileSync(passwd, this.#passwd);
-    // In the mount namespace of the run only.
-    await runTool('mount', ['--bind', passwd, '/etc/passwd']);
     const host = { name, address, port, user, password, home };
     this.#hosts.set(name, host);
     await this.#keygen(`${name}.hostkey`);
     writeFileSync(this.#config(name), [...options, ...this.#lines(host)].join('\n'));
     await this.start(name);
     return host;
+  }
+
+  /** In the mount namespace of the run only, with which it goes. Where only root is mapped, it is another name for root. */
+  async #addUser(user: string, hash: string, home: string): Promise<number> {
+    const before = readFileSync('/etc/passwd', 'utf8');
+    const uid = isRoot() ? FIRST_UID + (before.match(/^drover-/gm)?.length ?? 0) : 0;
+    const passwd = join(this.#folder, `passwd-${user}`);
+    writeFileSync(passwd, `${before}${user}:${hash}:${uid}:${uid}::${home}:/bin/sh\n`);
+    await runTool('mount', ['--bind', passwd, '/etc/passwd']);
+    return uid;
   }
 
   #config(name: string): string {
@@ -140,15 +147,31 @@ export class SshHosts {
 
   async close(): Promise<void> {
     for (const name of this.#servers.keys()) await this.stop(name);
-    for (const _ of this.#hosts) await runTool('umount', ['/etc/passwd']);
-    await runTool('umount', ['-l', HOMES]);
+    for (const { home } of this.#hosts.values()) rmSync(home, { recursive: true, force: true });
   }
 
   /** What of ours is in the home of a host. */
   hasDrover(name: string): boolean {
-    return existsSync(join(HOMES, name, '.drover'));
+    return existsSync(join(this.#hosts.get(name)?.home ?? '', '.drover'));
   }
 }
 
 /** Whether other users are to be had; not in a namespace that maps only one. */
 const isRoot = (): boolean => /^\s*0\s+0\s+4294967295/m.test(readFileSync('/proc/self/uid_map', 'utf8'));
+
+/** What two files of tests must not do at once. */
+async function alone<T>(act: () => Promise<T>): Promise<T> {
+  await until('the other one is through', () => {
+    try {
+      mkdirSync(LOCK);
+      return true;
+    } catch {
+      return false;
+    }
+  });
+  try {
+    return await act();
+  } finally {
+    rmdirSync(LOCK);
+  }
+}

@@ -2,7 +2,7 @@
 import { mkdirSync, mkdtempSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describeProvider } from '@drover/testkit';
-import { expect, it } from 'vitest';
+import { expect } from 'vitest';
 import { KnownHosts } from '../../../packages/head/src/infra/ssh/known-hosts.ts';
 import { parsePools } from '../../../packages/head/src/infra/ssh/pools.ts';
 import { SshProvider } from '../../../packages/head/src/infra/ssh/provider.ts';
@@ -13,7 +13,6 @@ import { SshHosts } from '../harness/sshd.ts';
 
 const INDEX = 20 + Number(process.env['VITEST_POOL_ID'] ?? 0);
 const log = { info: () => undefined, warn: () => undefined, error: () => undefined };
-let home = '';
 let hosts: SshHosts;
 
 describeProvider('ssh', async () => {
@@ -23,7 +22,6 @@ describeProvider('ssh', async () => {
   await network.open();
   hosts = await SshHosts.open(network, join(folder, 'sshd'));
   const host = await hosts.add('one', 2022);
-  home = host.home;
   const file = join(folder, 'pools.yaml');
   const text = `lab: {user: ${host.user}, hosts: [{ip: ${host.address}, port: ${host.port}, password: "${host.password}"}]}\n`;
   writeFileSync(file, text);
@@ -57,5 +55,3 @@ describeProvider('ssh', async () => {
     },
   };
 });
-
-it('used a home of its own', () => expect(home).toContain('/one'));

@@ -2,7 +2,7 @@ import type { LaunchBodyInput } from '@drover/client';
 import { type Client, isDroverError, type Task } from '@drover/client';
 import { confirm } from '../ask.ts';
 import type { Call, ClientFlags } from '../call.ts';
-import { connect, PATIENT_MS } from '../connect.ts';
+import { openHead } from '../herd/open-head.ts';
 import { type TaskFlags, taskFromFlags } from '../task/from-flags.ts';
 import { sendFiles } from '../task/send.ts';
 import { finish, type RunFlags } from './run-job.ts';
@@ -24,7 +24,7 @@ interface Flags extends ClientFlags, TaskFlags, RunFlags {
 export async function launch(call: Call): Promise<number> {
   const flags = call.command.opts<Flags>();
   const task = await taskFromFlags(call, call.args, flags);
-  const client = await connect(call, PATIENT_MS);
+  const { patient: client } = await openHead(call, flags);
   if (!flags.dryrun && !(await agrees(call, client, flags, task))) return 1;
   const spec = await task.toSpec(sendFiles(call, client));
   const idleMinutes = flags.idleMinutesToAutostop;

@@ -32,7 +32,7 @@ export async function show(call: Call): Promise<number> {
   for (const [key, value] of lines) if (value !== null) terminal.out(`${key.padEnd(10)} ${value}`);
   for (const node of view.nodes) {
     const gpus = node.gpus > 0 ? `, ${node.gpus} GPUs` : '';
-    terminal.out(`node ${node.rank}`.padEnd(10) + ` ${node.address ?? '-'} (worker ${node.status}${gpus})`);
+    terminal.out(`${`node ${node.rank}`.padEnd(10)} ${node.address ?? '-'} (worker ${node.status}${gpus})`);
   }
   return 0;
 }

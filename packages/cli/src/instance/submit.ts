@@ -1,9 +1,8 @@
 import type { Client, InstanceView } from '@drover/client';
 import { isUuid } from '@drover/core';
 import type { Call, ClientFlags } from '../call.ts';
-import { locateHead, openClient, PATIENT_MS } from '../connect.ts';
 import { UsageError } from '../errors.ts';
-import { leanFetch } from '../http/fetch.ts';
+import { openHead } from '../herd/open-head.ts';
 import { printJson } from '../output.ts';
 import { followTo, untilInterrupted } from './follow.ts';
 import { describeEnd, exitCodeOfInstance, labelOf, refOf, shortId } from './shown.ts';
@@ -61,25 +60,3 @@ const whatNow = (view: InstanceView): string => {
   const ref = refOf(view);
   return `${waits}watch it: drover logs -f ${ref}`;
 };
-
-/** The head that is meant; where none is known and none answers, a herd on this machine is started. */
-async function openHead(call: Call, flags: Flags): Promise<{ client: Client; patient: Client }> {
-  let found = await locateHead(flags, call.env);
-  if (found.source === 'default' && !(await answers(found.url))) {
-    const { startHerd } = await import('../herd/start.ts');
-    call.terminal.say('drover: starting a herd on this machine ("drover down" ends it)');
-    await startHerd(call.env, {}, () => undefined);
-    found = await locateHead(flags, call.env);
-  }
-  return { client: openClient(found), patient: openClient(found, PATIENT_MS) };
-}
-
-/** True when something at the default address is a head, or at least speaks. */
-async function answers(url: string): Promise<boolean> {
-  try {
-    await (await leanFetch(`${url}/healthz`, { signal: AbortSignal.timeout(2000) })).text();
-    return true;
-  } catch {
-    return false;
-  }
-}

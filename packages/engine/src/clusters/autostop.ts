@@ -17,7 +17,7 @@ export function autostopAtMs(row: ClusterRow): number | null {
 export function watchIdle(context: ClusterContext, id: string): number | undefined {
   const { state, ports, clusters } = context;
   const row = state.tables.clusters.get(id);
-  if (!row || row.status !== 'UP' || row.desired !== 'UP') return undefined;
+  if (row?.status !== 'UP' || row.desired !== 'UP') return undefined;
   const now = ports.clock.wallMs();
   const isBusy = state.liveJobs.of(`clusters/${id}`).length > 0;
   const isIdle = row.idleSinceMs !== null;

@@ -49,10 +49,13 @@ export function clusterController(context: ClusterContext): Controller {
     watches: ({ collection, id, before, after }) => {
       if (collection === 'clusters') return after ? [id] : [];
       if (collection === 'workers') return affected(state, id, before?.status === after?.status);
-      if (collection === 'meta' || (collection === 'machines' && isShared((after ?? before) as MachineRow)))
+      if (
+        collection === 'meta' ||
+        (collection === 'machines' && isShared((after ?? before) as MachineRow | undefined))
+      )
         return waitingClusters(state);
       const isPart = ['jobs', 'reservations', 'instances', 'machines'].includes(collection);
-      return isPart ? clusterOfOwner(((after ?? before) as InstanceRow).owner) : [];
+      return isPart ? clusterOfOwner(((after ?? before) as InstanceRow | undefined)?.owner) : [];
     },
     *all() {
       for (const row of state.tables.clusters.all()) if (row.status !== 'TERMINATED') yield row.id;
@@ -69,7 +72,7 @@ export function clusterController(context: ClusterContext): Controller {
   };
 }
 
-const isShared = (row: MachineRow): boolean => row.owner.startsWith('infra/');
+const isShared = (row: MachineRow | undefined): boolean => row?.owner.startsWith('infra/') === true;
 
 /** Clusters whose nodes are not all there. */
 export function waitingClusters(state: State): string[] {
@@ -109,7 +112,7 @@ function work(context: ClusterContext, id: string): number | undefined {
     state.transact(SYSTEM, (tx) => beginJob(tx, ports, row, next));
   }
   const row = state.tables.clusters.get(id);
-  if (!row || row.desired !== 'UP') return undefined;
+  if (row?.desired !== 'UP') return undefined;
   startJobs(context, row);
   return watchIdle(context, id);
 }

@@ -2,7 +2,7 @@
  * From a wish to nodes: the ways to satisfy it are tried in order, each once; what is full now is passed over, and told
  * apart from what could never do. With `retryUntilUp` it waits in line instead of giving up.
  */
-import { DroverError } from '@drover/core';
+import { DroverError, isoStamp } from '@drover/core';
 import { SYSTEM } from '../actor.ts';
 import type { Candidate } from '../infra/candidate.ts';
 import { typesFor, whyNone } from '../infra/choice.ts';
@@ -125,7 +125,7 @@ function giveUp(context: ClusterContext, row: ClusterRow, noInfra: boolean, whyN
     context,
     row,
     new DroverError('RESOURCES_UNAVAILABLE', {
-      rule: `everything that could hold it is taken now: ${places}. "--retry-until-up" waits; last tried ${new Date(now).toISOString()}`,
+      rule: `everything that could hold it is taken now: ${places}. "--retry-until-up" waits; last tried ${isoStamp(now)}`,
       failoverHistory: history,
     }),
   );

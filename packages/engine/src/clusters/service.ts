@@ -1,18 +1,9 @@
 /** What people do with clusters. Each call writes a wish and the request that waits for it, in one transaction. */
-import {
-  type ClusterDesire,
-  type ClusterId,
-  DroverError,
-  invalid,
-  isJobFinal,
-  type JobId,
-} from '@drover/core';
+import { type ClusterDesire, type ClusterId, DroverError, invalid, isJobFinal } from '@drover/core';
 import type { AutostopSpec, ExecBody, LaunchBody, StartBody, TaskSpec } from '@drover/core/wire';
 import { type Actor, userOf } from '../actor.ts';
-import { taskIdOf } from '../jobs/environment.ts';
 import { cancelJob } from '../jobs/move.ts';
-import { demandOf } from '../jobs/queue.ts';
-import type { JobRow } from '../jobs/row.ts';
+import { submitJob } from '../jobs/submit.ts';
 import type { Ports } from '../ports.ts';
 import type { RequestRow } from '../requests/row.ts';
 import { openRequests, type RequestService, type RequestWish, settleRequest } from '../requests/service.ts';
@@ -21,6 +12,7 @@ import type { Transaction } from '../state/transaction.ts';
 import { whyNoMatch } from './match.ts';
 import { moveCluster, patchCluster } from './move.ts';
 import type { ClusterRow } from './row.ts';
+import { assertStoppable, autostopOf, notUp, STARTING } from './rules.ts';
 
 /** What a call may bring beside its body. */
 export interface CallNotes {
@@ -79,7 +71,7 @@ export class ClusterService {
         : this.#create(tx, actor, name, body, autostop, notes);
       const isUp = existing?.status === 'UP';
       const fast = body.fast && isUp;
-      const job = this.#submit(tx, actor, row, task, {
+      const job = submitJob(this.#ports, tx, actor, row, task, {
         setup: !body.noSetup && !fast,
         mounts: !fast,
         workdir: true,
@@ -108,7 +100,11 @@ export class ClusterService {
       if (row.desired !== 'UP' || (row.status !== 'UP' && !isComing)) throw notUp(row);
       if (body.task.run === null) throw invalid('task.run', 'exec needs a command to run');
       this.#assertFits(row, body.task);
-      const job = this.#submit(tx, actor, row, body.task, { setup: false, mounts: false, workdir: true });
+      const job = submitJob(this.#ports, tx, actor, row, body.task, {
+        setup: false,
+        mounts: false,
+        workdir: true,
+      });
       const current = tx.get('clusters', row.id) as ClusterRow;
       patchCluster(tx, current, {
         lastUse: notes.lastUse ?? 'exec',
@@ -338,46 +334,6 @@ export class ClusterService {
     return next.status === 'UP' ? next : moveCluster(tx, next, 'begin', now, STARTING);
   }
 
-  #submit(
-    tx: Transaction,
-    actor: Actor,
-    row: ClusterRow,
-    task: TaskSpec,
-    prepares: JobRow['prepares'],
-  ): JobRow {
-    const now = this.#ports.clock.wallMs();
-    const number = task.run === null ? null : row.nextJob;
-    const id = this.#ports.random.uuid() as JobId;
-    tx.put('jobs', {
-      id,
-      project: actor.project,
-      name: task.name,
-      status: 'INIT',
-      owner: `clusters/${row.id}`,
-      number,
-      task,
-      taskId: taskIdOf(row.name, number, now),
-      user: userOf(actor),
-      demand: demandOf(task),
-      prepares,
-      nodes: [],
-      setupInstances: [],
-      runInstances: [],
-      submittedMs: now,
-      startedMs: null,
-      endedMs: null,
-      exitCode: null,
-      reason: null,
-      error: null,
-      cancel: null,
-    });
-    patchCluster(tx, tx.get('clusters', row.id) ?? row, {
-      nextJob: row.nextJob + (number === null ? 0 : 1),
-      ...(row.autostop?.waitFor !== 'none' && { idleSinceMs: null }),
-    });
-    return tx.get('jobs', id) as JobRow;
-  }
-
   #assertFits(row: ClusterRow, task: TaskSpec): void {
     const why = whyNoMatch(row, task.resources, task.numNodes);
     if (why !== null) throw new DroverError('RESOURCES_MISMATCH', { ref: row.name, rule: why });
@@ -395,36 +351,4 @@ export class ClusterService {
       if (tx.named('clusters', actor.project, name).length === 0) return name;
     }
   }
-}
-
-const STARTING = { code: 'PROVISIONING', message: 'its nodes are being found' };
-
-const autostopOf = (body: LaunchBody): AutostopSpec | null => {
-  const asked =
-    body.autostop ??
-    body.task.resources?.choices.find((choice) => choice.autostop !== null)?.autostop ??
-    null;
-  if (!body.down) return asked;
-  return { idleMinutes: asked?.idleMinutes ?? 0, down: true, waitFor: asked?.waitFor ?? 'jobs' };
-};
-
-function notUp(row: ClusterRow): DroverError {
-  const rules: Record<string, string> = {
-    STOPPED: `"drover cluster start ${row.name}" starts it again`,
-    INIT: `"drover launch -c ${row.name}" tries again, "drover cluster down ${row.name}" removes it`,
-  };
-  const going = row.desired === 'GONE' ? 'it is being torn down' : 'it is being stopped';
-  const isGoing = row.desired === 'GONE' || (row.desired === 'STOPPED' && row.status !== 'STOPPED');
-  return new DroverError('CLUSTER_NOT_UP', {
-    ref: row.name,
-    status: row.status,
-    rule: isGoing ? going : (rules[row.status] ?? going),
-  });
-}
-
-function assertStoppable(row: ClusterRow): void {
-  if (!row.candidate?.spot) return;
-  throw new DroverError('NOT_SUPPORTED', {
-    rule: `cluster '${row.name}' is on spot machines, which cannot be stopped; "drover cluster down ${row.name}" ends it`,
-  });
 }

@@ -197,9 +197,18 @@ export class InfraService {
       if (row.status === 'FAILED' && !row.mayExist) this.#machines.setDesired(tx, row.id, 'GONE');
   }
 
-  /** The machines of a shared infra are to go, with what runs there. @throws {DroverError} INFRA_NOT_FOUND */
+  /** The machines of a shared infra are to go, with what runs there. @throws {DroverError} INFRA_NOT_FOUND, INFRA_IN_USE */
   down(tx: Transaction, infra: string): void {
     this.mustKnow(infra);
+    // They would bring it up again at once.
+    const users = [...this.#state.tables.clusters.all()].filter(
+      (row) => row.candidate?.machine.infra === infra && row.status !== 'TERMINATED' && row.desired === 'UP',
+    );
+    if (users.length > 0)
+      throw new DroverError('INFRA_IN_USE', {
+        ref: infra,
+        clusters: users.map((row) => `cluster '${row.name}'`).slice(0, 10).join(', '),
+      });
     if (tx.get('meta', metaId(infra))) this.#setDesired(tx, infra, 'DOWN');
     for (const row of this.machinesOf(infra)) this.#machines.setDesired(tx, row.id, 'GONE');
   }

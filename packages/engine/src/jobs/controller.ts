@@ -22,7 +22,7 @@ export function jobController(state: State, ports: Ports): Controller {
     watches: ({ collection, id, before, after }) => {
       if (collection === 'jobs') return after ? [id] : [];
       if (collection !== 'instances') return [];
-      const job = JOB_OWNER.exec(((after ?? before) as InstanceRow).owner ?? '')?.[1];
+      const job = JOB_OWNER.exec(((after ?? before) as InstanceRow | undefined)?.owner ?? '')?.[1];
       return job === undefined ? [] : [job];
     },
     *all() {

@@ -1,5 +1,5 @@
 /** The log of a job: the output of its nodes as one stream of lines, from its beginning to its end. */
-import { isJobFinal } from '@drover/core';
+import { encodeUtf8, isJobFinal } from '@drover/core';
 import type { Actor } from '../actor.ts';
 import { type LogSource, mergeLogs } from '../logs/merge.ts';
 import type { LogRequest, LogService } from '../logs/service.ts';
@@ -13,8 +13,6 @@ export interface JobLogRequest {
   readonly tail: number;
   readonly abort: LogRequest['abort'];
 }
-
-const encode = (text: string): Uint8Array => new TextEncoder().encode(text);
 
 export class JobLogs {
   readonly #state: State;
@@ -40,7 +38,7 @@ export class JobLogs {
     else yield* lines;
     if (abort.aborted) return;
     if (follow) job = await this.#until(jobId, (row) => isJobFinal(row.status), abort);
-    if (job && isJobFinal(job.status)) yield encode(`${endOf(job)}\n`);
+    if (job && isJobFinal(job.status)) yield encodeUtf8(`${endOf(job)}\n`);
   }
 
   /** The last lines of what there is, then what comes. */

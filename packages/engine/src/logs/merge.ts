@@ -1,4 +1,5 @@
 /** Logs of several instances as one stream of whole lines, each with a prefix that says whose it is. */
+import { encodeUtf8 } from '@drover/core';
 import type { Actor } from '../actor.ts';
 import type { LogRequest, LogService } from './service.ts';
 
@@ -77,7 +78,7 @@ async function* prefixed(
   source: LogSource,
   request: LogRequest,
 ): AsyncIterable<Uint8Array> {
-  const prefix = new TextEncoder().encode(source.prefix);
+  const prefix = encodeUtf8(source.prefix);
   const arrival = await logs.read(actor, source.id, { ...request, offset: source.offset ?? request.offset });
   let rest = new Uint8Array(0);
   for await (const chunk of arrival.bytes) {

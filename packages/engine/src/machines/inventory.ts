@@ -201,7 +201,9 @@ export class Inventory {
           const reason = { code: 'MACHINE_STOPPED', message: 'its machine is stopped' };
           if (worker && worker.status !== 'OFFLINE')
             giveUpWorker(tx, worker, byWorker.of(worker.id), now, reason);
-          moveMachine(tx, row, 'stopped', now);
+          const billedBeforeMs =
+            row.billedBeforeMs + (row.billedFromMs === null ? 0 : now - row.billedFromMs);
+          moveMachine(tx, row, 'stopped', now, { billedBeforeMs, billedFromMs: null });
           return;
         }
         case 'restart':

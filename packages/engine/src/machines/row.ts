@@ -40,7 +40,9 @@ export interface MachineRow extends RowBase {
   readonly alertedMs: number | null;
   readonly createdMs: number;
   readonly sinceMs: number;
-  /** From when to when it cost. */
+  /** Earlier stretches in which it ran, together. */
+  readonly billedBeforeMs: number;
+  /** The present or last stretch; from null: it is stopped, or never was. */
   readonly billedFromMs: number | null;
   readonly billedToMs: number | null;
 }

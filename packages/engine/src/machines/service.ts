@@ -75,6 +75,7 @@ export class MachineService {
       alertedMs: null,
       createdMs: now,
       sinceMs: now,
+      billedBeforeMs: 0,
       billedFromMs: null,
       billedToMs: null,
     });

@@ -34,10 +34,10 @@ export function viewMachine(row: MachineRow, nowMs: number): MachineView {
   };
 }
 
-/** US dollars from its creation until the provider had no trace of it; a stopped one counts as a running one. */
+/** US dollars for the time in which it ran, until the provider had no trace of it. What a stopped one costs is not known. */
 function costOf(row: MachineRow, nowMs: number): number {
-  if (row.billedFromMs === null) return 0;
-  const hours = Math.max(0, (row.billedToMs ?? nowMs) - row.billedFromMs) / HOUR_MS;
+  const nowRunning = row.billedFromMs === null ? 0 : (row.billedToMs ?? nowMs) - row.billedFromMs;
+  const hours = (row.billedBeforeMs + Math.max(0, nowRunning)) / HOUR_MS;
   return Math.round(hours * row.pricePerHour * 1e6) / 1e6;
 }
 

@@ -29,7 +29,7 @@ export function requestController(state: State, ports: Ports): Controller {
       if (collection === 'requests') return after && !before ? [id] : [];
       if (collection === 'clusters') return waiting(id);
       if (collection !== 'jobs') return [];
-      return waiting(OWNER.exec(((after ?? before) as JobRow).owner ?? '')?.[1]);
+      return waiting(OWNER.exec(((after ?? before) as JobRow | undefined)?.owner ?? '')?.[1]);
     },
     *all() {
       for (const row of state.tables.requests.all()) if (!isRequestFinal(row.status)) yield row.id;

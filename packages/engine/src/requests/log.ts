@@ -2,7 +2,7 @@
  * The log of a request: its steps in words, and where they belong the output of what prepared the nodes. Reading it
  * again gives the same lines, so that a client that lost its connection can skip those that it has.
  */
-import { isRequestFinal } from '@drover/core';
+import { encodeUtf8, isRequestFinal } from '@drover/core';
 import type { Actor } from '../actor.ts';
 import { mergeLogs } from '../logs/merge.ts';
 import type { LogRequest, LogService } from '../logs/service.ts';
@@ -20,7 +20,6 @@ export interface RequestLogOptions {
 }
 
 const WAIT_MS = 30_000;
-const encode = (text: string): Uint8Array => new TextEncoder().encode(text);
 
 export class RequestLogs {
   readonly #reads: RequestReads;
@@ -60,7 +59,7 @@ export class RequestLogs {
       if (!follow || isRequestFinal(row.status)) return;
       await this.#reads.changed(id, row.rev, idle?.everyMs ?? WAIT_MS, abort);
       const now = await this.#reads.find(id);
-      if (idle && now?.rev === row.rev) yield encode(idle.line);
+      if (idle && now?.rev === row.rev) yield encodeUtf8(idle.line);
     }
   }
 
@@ -71,14 +70,14 @@ export class RequestLogs {
     abort: LogRequest['abort'],
   ): AsyncIterable<Uint8Array> {
     if ('text' in line) {
-      yield encode(`${line.text}\n`);
+      yield encodeUtf8(`${line.text}\n`);
       return;
     }
     try {
       yield* mergeLogs(this.#logs, actor, line.instances, { follow, abort });
     } catch (error) {
       // A node that is away takes its output with it; the request goes on all the same.
-      yield encode(`(output cannot be had: ${error instanceof Error ? error.message : String(error)})\n`);
+      yield encodeUtf8(`(output cannot be had: ${error instanceof Error ? error.message : String(error)})\n`);
     }
   }
 }

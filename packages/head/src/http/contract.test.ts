@@ -1,17 +1,34 @@
 /** The surface as a whole: its description, who owns which route, and that each accepted field is held somewhere. */
 import {
+  autostopBody,
+  clusterListQuery,
   contentQuery,
+  costQuery,
   deleteAllQuery,
+  endBody,
   eventQuery,
+  execBody,
   filesMissing,
+  infraListQuery,
   instanceCancelBody,
   instanceGetQuery,
   instanceListQuery,
   instanceSubmit,
+  jobCancelBody,
+  jobListQuery,
+  jobLogQuery,
   joinBody,
   joinTokenCreate,
+  launchBody,
   logQuery,
+  machineListQuery,
+  planBody,
+  requestCancelBody,
+  requestGetQuery,
+  requestListQuery,
+  requestLogQuery,
   resourceRequest,
+  startBody,
   workerGetQuery,
   workerListQuery,
 } from '@drover/core/wire';
@@ -43,7 +60,7 @@ describe('the description', () => {
     expect(bare).toEqual([]);
     const submit: Operation = json.paths['/v1/instances'].post;
     expect(submit.responses['201']?.content?.['application/json']?.schema).toMatchObject({ type: 'object' });
-    expect(Object.keys(json.paths).filter((path) => path.startsWith('/v1'))).toHaveLength(14);
+    expect(Object.keys(json.paths).filter((path) => path.startsWith('/v1'))).toHaveLength(43);
   });
 });
 
@@ -104,7 +121,46 @@ const HELD: [name: string, schema: z.ZodType, fields: Record<string, string>][] 
     logQuery,
     { offset: 'range', limit: 'range', tail: 'range', follow: 'goes on', attempt: 'which log' },
   ],
-  ['joinTokenCreate', joinTokenCreate, { ttlS: 'expiry', uses: 'bound' }],
+  ['joinTokenCreate', joinTokenCreate, { ttlS: 'expiry', uses: 'bound', pool: 'the place of its workers' }],
+  [
+    'launchBody',
+    launchBody,
+    {
+      task: 'what is prepared and run: see docs/tasks.md',
+      cluster: 'its name; used again when it fits',
+      retryUntilUp: 'waits in line for nodes',
+      autostop: 'when it ends by itself',
+      down: 'torn down when its jobs have ended',
+      dryrun: 'ends with the plan',
+      optimize: 'order of the plan',
+      noSetup: 'setup is left out',
+      fast: 'nodes and setup are left as they are',
+    },
+  ],
+  ['execBody', execBody, { task: 'what is run', dryrun: 'ends with the check', down: 'as of a launch' }],
+  [
+    'startBody',
+    startBody,
+    { autostop: 'set with it', retryUntilUp: 'waits for its nodes', force: 'recorded as its last use' },
+  ],
+  ['endBody', endBody, { purge: 'goes on without what cannot be reached' }],
+  ['autostopBody', autostopBody, { autostop: 'set, or cancelled' }],
+  ['clusterListQuery', clusterListQuery, { name: 'filter', refresh: 'asks the infra', allUsers: 'filter' }],
+  ['jobListQuery', jobListQuery, { skipFinished: 'filter', allUsers: 'filter' }],
+  ['jobCancelBody', jobCancelBody, { jobIds: 'which', all: 'which', allUsers: 'which' }],
+  ['jobLogQuery', jobLogQuery, { follow: 'goes on', tail: 'range' }],
+  ['planBody', planBody, { resources: 'what has to fit', numNodes: 'how many', optimize: 'order' }],
+  ['costQuery', costQuery, { days: 'filter' }],
+  [
+    'requestListQuery',
+    requestListQuery,
+    { all: 'filter', allUsers: 'filter', cluster: 'filter', cursor: 'page', limit: 'page' },
+  ],
+  ['requestGetQuery', requestGetQuery, { wait: 'long poll', timeoutMs: 'its length' }],
+  ['requestLogQuery', requestLogQuery, { follow: 'goes on', tail: 'range' }],
+  ['requestCancelBody', requestCancelBody, { ids: 'which', all: 'which', allUsers: 'which' }],
+  ['infraListQuery', infraListQuery, { refresh: 'asks the providers now' }],
+  ['machineListQuery', machineListQuery, { all: 'filter' }],
   ['joinBody', joinBody, { name: 'of the worker', workerId: 'its id' }],
   ['workerListQuery', workerListQuery, { status: 'filter' }],
   ['workerGetQuery', workerGetQuery, { wait: 'long poll', timeoutMs: 'its length' }],
