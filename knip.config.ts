@@ -34,7 +34,7 @@ const config: KnipConfig = {
       ...internal,
       // Installed with the published package: the bundle leaves it out.
       ignoreDependencies: ['libsql'],
-      entry: ['src/{bin,index,local,pylet}.ts', ...internal.entry],
+      entry: ['src/{bin,index,local,pylet,sky}.ts', ...internal.entry],
     },
     'packages/*': internal,
   },

@@ -10,6 +10,7 @@ function published(folder: 'src' | 'dist') {
     { find: /^drover$/, replacement: file('index') },
     { find: /^drover\/local$/, replacement: file('local') },
     { find: /^drover\/pylet$/, replacement: file('pylet') },
+    { find: /^drover\/sky$/, replacement: file('sky') },
   ];
 }
 
@@ -66,6 +67,16 @@ export default defineConfig({
           ...realPrograms,
           maxWorkers: 4, // they wait more than they work
           sequence: { groupOrder: 3 },
+        },
+      },
+      {
+        extends: true,
+        resolve: { alias: published('dist') },
+        test: {
+          name: 'conformance',
+          include: ['test/conformance/**/*.test.ts'],
+          ...realPrograms,
+          sequence: { groupOrder: 4 },
         },
       },
       {

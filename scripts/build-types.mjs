@@ -10,7 +10,7 @@ const published = join(root, 'packages/drover');
 const { dependencies = {} } = JSON.parse(readFileSync(join(published, 'package.json'), 'utf8'));
 
 const input = {};
-for (const name of ['index', 'local', 'pylet']) {
+for (const name of ['index', 'local', 'pylet', 'sky']) {
   const path = join(published, 'src', `${name}.ts`);
   if (existsSync(path)) input[name] = path;
   else console.log(`build:types: skipped packages/drover/src/${name}.ts (does not exist yet)`);

@@ -24,6 +24,7 @@ const ENTRIES = {
   index: 'packages/drover/src/index.ts',
   local: 'packages/drover/src/local.ts',
   pylet: 'packages/drover/src/pylet.ts',
+  sky: 'packages/drover/src/sky.ts',
   'commit-thread': 'packages/head/src/store/commit-thread.ts',
 };
 const SHIM = 'packages/worker/src/shim/shim.sh';

@@ -67,6 +67,15 @@ it('P6: a worker that is killed is started again, with its identity', async () =
   expect((await workers('local'))[0]?.id).toBe(before?.id);
 });
 
+it('local stops and keeps what it has, and comes back as the same worker', async () => {
+  const [before] = await workers('local');
+  await herd.client.infra.down('local', { keep: true });
+  await until('it is STOPPED', async () => (await machines())[0]?.status === 'STOPPED', 20_000);
+  await herd.client.infra.up('local');
+  await until('it is ONLINE', async () => (await workers('local')).length === 1, 20_000);
+  expect((await workers('local'))[0]?.id).toBe(before?.id);
+});
+
 it('a fake machine offers the GPUs of its type, runs a task, and is gone with its cluster', async () => {
   const words = ['launch', '-y', '-c', 'big', '--infra', 'fake/demo', '--gpus', 'H100:2'];
   const env = { ...process.env, DROVER_HEAD: herd.url, DROVER_TOKEN: herd.token };

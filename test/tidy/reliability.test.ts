@@ -4,7 +4,7 @@ import { expect, test } from 'vitest';
 
 const root = new URL('../../', import.meta.url);
 const page = readFileSync(new URL('docs/reliability.md', root), 'utf8');
-const rows = [...page.matchAll(/^\| ([PNTDRLS]\d+) \|.*\| (.+) \|$/gm)].map(
+const rows = [...page.matchAll(/^\| ([PNTDCRLS]\d+) \|.*\| (.+) \|$/gm)].map(
   ([, number = '', tests = '']) => ({
     number,
     files: [...tests.matchAll(/`([^`]+)`/g)].map(([, file = '']) => file),
@@ -21,6 +21,7 @@ const WANTED = [
   ...upTo('T', 4),
   ...upTo('D', 6),
   ...['R1', 'R2', 'R9', 'R10'],
+  ...upTo('C', 10),
   ...upTo('L', 5),
   ...['S6', 'S13', 'S14'],
 ];
@@ -34,8 +35,8 @@ test('every scenario that concerns instances has its row', () => {
 test.each(rows)('$number is tested where the page says', ({ number, files }) => {
   expect(files.length).toBeGreaterThan(0);
   for (const file of files) {
-    const titles = [...readFileSync(new URL(file, root), 'utf8').matchAll(/['"`]((?:[PNTDRLS]\d+[,:] ?)+)/g)];
-    const numbers = titles.flatMap(([, prefix = '']) => prefix.match(/[PNTDRLS]\d+/g) ?? []);
+    const titles = [...readFileSync(new URL(file, root), 'utf8').matchAll(/['"`]((?:[PNTDCRLS]\d+[,:] ?)+)/g)];
+    const numbers = titles.flatMap(([, prefix = '']) => prefix.match(/[PNTDCRLS]\d+/g) ?? []);
     expect(numbers, file).toContain(number);
   }
 });

@@ -1,3 +1,4 @@
+import { invalid } from '@drover/core';
 import { Clusters } from './services/clusters.ts';
 import { Events } from './services/events.ts';
 import { Files } from './services/files.ts';
@@ -18,6 +19,8 @@ export interface ClientOptions {
   readonly url?: string | undefined;
   /** Default: the URL's user info, else `DROVER_TOKEN`. */
   readonly token?: string | undefined;
+  /** Who of those that share the token calls: owns what is made, and gives no right. Default: `DROVER_USER`. */
+  readonly user?: string | undefined;
   /** Used instead of the global `fetch`. */
   readonly fetch?: typeof globalThis.fetch | undefined;
   /** Ends every call of this client. */
@@ -26,6 +29,12 @@ export interface ClientOptions {
   readonly retryMs?: number | undefined;
   /** Longest wait for a reply that the head does not hold on purpose, in milliseconds. Default 30000. */
   readonly replyMs?: number | undefined;
+}
+
+/** @throws {DroverError} INVALID_REQUEST */
+function userOf(user: string | undefined): string | undefined {
+  if (user === undefined || /^[\w.@+-]{1,64}$/.test(user)) return user;
+  throw invalid('user', '1 to 64 letters, digits and _ . @ + -', user);
 }
 
 /** The address at which a head listens when nothing else is said. */
@@ -57,6 +66,7 @@ export class Client {
     const given = options.fetch;
     const transport = new Transport({
       target: { url: target.url, token: target.token ?? (env.DROVER_TOKEN || undefined) },
+      user: userOf(options.user ?? (env.DROVER_USER || undefined)),
       // Looked up at each call and called bare: browsers refuse a fetch with another `this`.
       fetch: (input, init) => (given === undefined ? globalThis.fetch(input, init) : given(input, init)),
       signal: linkSignals([options.signal, this.#closing.signal]).signal,

@@ -51,6 +51,7 @@ export { RequestFuture } from './services/request-future.ts';
 export type { RequestChoice, RequestFilter, RequestLogOptions, Requests } from './services/requests.ts';
 export type { Workers } from './services/workers.ts';
 export { Dag } from './task/dag.ts';
+export { type ExecTaskOptions, execTask, type LaunchTaskOptions, launchTask } from './task/launch.ts';
 export type { AutostopOptions, JobRecoveryOptions, ResourcesOptions } from './task/options.ts';
 export { Resources } from './task/resources.ts';
 export type { SomeResources } from './task/some-resources.ts';

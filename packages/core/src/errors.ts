@@ -237,7 +237,7 @@ export const ERROR_CATALOGUE = {
     status: 409,
     retry: false,
     actor: 'user',
-    message: '{ref} is in use by {clusters}: stop or take down these first',
+    message: '{ref} is in use by {clusters}: take down these first, with what lies on their nodes',
   },
   INFRA_NOT_FOUND: {
     status: 404,

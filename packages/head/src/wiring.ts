@@ -2,7 +2,7 @@
 import { createServer, type Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { join } from 'node:path';
-import { registerPylet } from '@drover/compat';
+import { registerPylet, registerSkypilot } from '@drover/compat';
 import { Engine, type Logger, type Timing } from '@drover/engine';
 import type { FastifyInstance, FastifyRequest } from 'fastify';
 import { adminToken } from './auth/admin-token.ts';
@@ -115,6 +115,14 @@ export async function startHead(options: HeadOptions): Promise<Head> {
     engine,
     log,
     accounting: options.pyletAccounting,
+    actorOf,
+    abortOf: context.abortOf,
+  });
+  registerSkypilot(app as unknown as FastifyInstance, {
+    engine,
+    files,
+    dir: join(stateDir, 'uploads-skypilot'),
+    log,
     actorOf,
     abortOf: context.abortOf,
   });

@@ -1,6 +1,8 @@
 /** The infra `ssh/<pool>` on real sshd hosts: two network namespaces, each with a user, a home and a port of its own. */
+import { execFile } from 'node:child_process';
 import { existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { promisify } from 'node:util';
 import { SeededRandom } from '@drover/testkit/seeded-random';
 import type { Client, MachineView, WorkerView } from 'drover';
 import { afterAll, beforeAll, expect, it } from 'vitest';
@@ -11,6 +13,7 @@ import { type SshHost, SshHosts } from '../harness/sshd.ts';
 
 const INDEX = Number(process.env['VITEST_POOL_ID'] ?? 0);
 
+const run = promisify(execFile);
 let herd: ChaosHerd;
 let hosts: SshHosts;
 let a: SshHost;
@@ -95,6 +98,17 @@ it('brings a worker up on each host, without root, container or Node there', asy
   expect(line).toContain(`${a.home}/.drover/runtime/`);
 });
 
+it('runs a task on both hosts at once, and its log comes back', async () => {
+  const program = join(bundleFolder(), 'dist/bin.js');
+  const words = ['launch', '-y', '-c', 'pair', '--infra', 'ssh/lab', '--num-nodes', '2', '--cpus', '1'];
+  const env = { ...process.env, DROVER_HEAD: herd.url, DROVER_TOKEN: herd.token };
+  const command = 'echo "rank $DROVER_NODE_RANK in $HOME as $(id -u)"';
+  const { stdout } = await run(process.execPath, [program, ...words, '--', command], { env });
+  expect(stdout).toMatch(/rank 0 in/);
+  expect(stdout).toMatch(/rank 1 in/);
+  await (await client().clusters.down('pair')).get();
+});
+
 it('a head that is killed and starts again finds the same workers by the same tunnels', async () => {
   const before = [...identities(a), ...identities(b)];
   await herd.end(herd.head, 'SIGKILL');
@@ -133,6 +147,15 @@ it('goes down without a trace on the hosts', async () => {
   await until('no machine is left', async () => (await machines()).length === 0, 60_000);
   expect([hosts.hasDrover('a'), hosts.hasDrover('b')]).toEqual([false, false]);
   expect(await workers()).toEqual([]);
+});
+
+it('comes up faster the second time, for the archive is made', async () => {
+  const began = performance.now();
+  await client().infra.up('ssh/lab');
+  await until('both are ONLINE', async () => (await online()).length === 2, 60_000);
+  console.log(`ssh: two hosts ONLINE again after ${Math.round(performance.now() - began)} ms`);
+  await client().infra.down('ssh/lab');
+  await until('no machine is left', async () => (await machines()).length === 0, 60_000);
 });
 
 it('says of each host what it refuses', async () => {

@@ -8,6 +8,7 @@ import { endInstances, type InstanceEnd } from './end-instances.ts';
 import { readHerdFile, readJson, workerFolders, workerIdIn } from './files.ts';
 import { endProcess, type Holder, holderOf, readText } from './holder.ts';
 import { lockHerd, startHerd } from './start.ts';
+import { stopInfra } from './stop-infra.ts';
 
 interface Flags {
   readonly json?: boolean;
@@ -86,7 +87,7 @@ async function endAll(
     await bringBackWorkers(env, root, client, terminal.say);
     const say = terminal.errIsTty ? terminal.say : () => undefined;
     const end = await endInstances(client, graceMs, say);
-    problems.push(...end.problems);
+    problems.push(...end.problems, ...(await stopInfra(client, say)));
     return end;
   } catch (error) {
     problems.push(`instances could not be ended: ${error instanceof Error ? error.message : error}`);

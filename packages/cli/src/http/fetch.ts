@@ -8,14 +8,16 @@ import { buffer } from 'node:stream/consumers';
 export const leanFetch = (async (input: string, init: RequestInit = {}): Promise<unknown> => {
   const url = new URL(input);
   const request = url.protocol === 'https:' ? (await import('node:https')).request : requestHttp;
-  const body = typeof init.body === 'string' ? init.body : undefined;
+  const { body } = init;
+  if (body != null && typeof body !== 'string' && !(body instanceof Uint8Array))
+    throw new TypeError('a body is a text or bytes');
   const headers = {
     ...(init.headers as Record<string, string> | undefined),
-    ...(body === undefined ? {} : { 'content-length': String(Buffer.byteLength(body)) }),
+    ...(body == null ? {} : { 'content-length': String(Buffer.byteLength(body)) }),
   };
   const options = { method: init.method ?? 'GET', headers, ...(init.signal ? { signal: init.signal } : {}) };
   const response = await new Promise<IncomingMessage>((resolve, reject) => {
-    request(url, options, resolve).on('error', reject).end(body);
+    request(url, options, resolve).on('error', reject).end(body ?? undefined);
   });
   return replyOf(response);
 }) as unknown as typeof globalThis.fetch;

@@ -45,7 +45,7 @@ const OWN = [
 ];
 
 /** `DROVER_BIN`, else the built program beside this module. @throws {DroverError} INVALID_REQUEST when it is not there. */
-function programPath(): string {
+export function programPath(): string {
   const given = process.env.DROVER_BIN;
   const path = given || fileURLToPath(new URL('./bin.js', import.meta.url));
   if (!existsSync(path)) {

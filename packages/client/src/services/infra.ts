@@ -28,9 +28,12 @@ export class Infra {
     return await this.#change(name, 'up', options);
   }
 
-  /** Its machines are to go, and what runs there ends. @throws {DroverError} INFRA_NOT_FOUND, NOT_SUPPORTED */
-  async down(name: string, options: CallOptions = {}): Promise<InfraView> {
-    return await this.#change(name, 'down', options);
+  /**
+   * Its machines are to go, and what runs there ends. `keep`: they stop, and keep what lies on them.
+   * @throws {DroverError} INFRA_NOT_FOUND, INFRA_IN_USE, NOT_SUPPORTED
+   */
+  async down(name: string, options: { keep?: boolean | undefined } & CallOptions = {}): Promise<InfraView> {
+    return await this.#change(name, 'down', options, options.keep ? { keep: 'true' } : {});
   }
 
   /** Machines that were asked for; `all`: also those that are gone, of the last day. */
@@ -54,11 +57,17 @@ export class Infra {
     return page.items;
   }
 
-  async #change(name: string, verb: 'up' | 'down', options: CallOptions): Promise<InfraView> {
+  async #change(
+    name: string,
+    verb: 'up' | 'down',
+    options: CallOptions,
+    query: Record<string, string> = {},
+  ): Promise<InfraView> {
     const path = name.split('/').map(segment).join('/');
     return await this.#transport.json<InfraView>({
       method: 'POST',
       path: `/v1/infra/${path}/${verb}`,
+      query,
       // Saying it twice is saying it once.
       repeat: 'always',
       holdMs: 30_000,

@@ -1,5 +1,5 @@
 import { DroverError, type ErrorCode, isRequestFinal } from '@drover/core';
-import type { ErrorFact, RequestPage, RequestView } from '@drover/core/wire';
+import type { ErrorFact, RequestPage, RequestRecordBody, RequestView } from '@drover/core/wire';
 import { backOffMs, isTransient } from '../transport/retry.ts';
 import { pause } from '../transport/signals.ts';
 import { segment } from '../transport/target.ts';
@@ -82,6 +82,21 @@ export class Requests {
       (view) => isRequestFinal(view.status),
       options,
     );
+  }
+
+  /**
+   * Keeps the outcome of a short call as a request that has ended, so that another process finds it by its id.
+   * @throws {DroverError} INVALID_REQUEST, BODY_TOO_LARGE (4 MiB)
+   */
+  async record(outcome: RequestRecordBody, options: CallOptions = {}): Promise<RequestView> {
+    return await this.#transport.json<RequestView>({
+      method: 'POST',
+      path: '/v1/requests',
+      body: outcome,
+      headers: { 'idempotency-key': crypto.randomUUID() },
+      repeat: 'always',
+      signal: options.signal,
+    });
   }
 
   /** One page, newest first. */

@@ -76,7 +76,9 @@ export class Resources {
             : isPartOf(changes)
               ? this.#placeInParts()
               : { infra };
-    return new Resources({ ...rest, ...place, ...changes });
+    // A subclass gives one of its own kind.
+    const Kind = this.constructor as typeof Resources;
+    return new Kind({ ...rest, ...place, ...changes });
   }
 
   /** Whether it says all that a launch needs: the infra, and the type of its machines. */

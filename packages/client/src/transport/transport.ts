@@ -32,6 +32,8 @@ export interface StreamReply {
 
 export interface TransportOptions {
   readonly target: Target;
+  /** Sent as `drover-user`. */
+  readonly user?: string | undefined;
   readonly fetch: typeof globalThis.fetch;
   readonly signal: AbortSignal | undefined;
   /** Total time over which a call is tried again, in milliseconds; 0: never. */
@@ -109,9 +111,10 @@ export class Transport {
   }
 
   async #fetch(call: Call, signal: AbortSignal): Promise<Response> {
-    const { target, fetch } = this.#options;
+    const { target, user, fetch } = this.#options;
     const headers: Record<string, string> = { accept: 'application/json', ...call.headers };
     if (target.token !== undefined) headers.authorization = `Bearer ${target.token}`;
+    if (user !== undefined) headers['drover-user'] = user;
     if (call.body !== undefined) headers['content-type'] = 'application/json';
     if (call.bytes !== undefined) headers['content-type'] = 'application/octet-stream';
     const init = {

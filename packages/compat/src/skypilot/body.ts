@@ -37,6 +37,12 @@ export class Body {
     return value === null || typeof value === 'string' ? value : this.#refuse(key, 'a string', value);
   }
 
+  /** A text or a number, in lower case. */
+  word(key: string): string | null {
+    const value = this.#fields[key] ?? null;
+    return value === null ? null : String(value).toLowerCase();
+  }
+
   /** Absent: false. Words come from queries. */
   flag(key: string, otherwise = false): boolean {
     const value = this.#fields[key] ?? otherwise;

@@ -68,6 +68,14 @@ export const infraListQuery = z.strictObject({
     .optional(),
 });
 
+export const infraDownQuery = z.strictObject({
+  /** Its machines stop, and keep what lies on them; `up` brings them back. */
+  keep: z
+    .enum(['true', 'false'])
+    .transform((text) => text === 'true')
+    .optional(),
+});
+
 export const machineView = z.object({
   id: z.string(),
   name: z.string().nullable(),

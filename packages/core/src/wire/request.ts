@@ -1,5 +1,6 @@
 /** `/v1/requests`: durable waits for what a call has asked for. */
 import { z } from 'zod';
+import { ERROR_CATALOGUE } from '../errors.ts';
 import { REQUEST_STATUSES } from '../request.ts';
 import { LIMITS } from './fields.ts';
 
@@ -69,3 +70,16 @@ export const requestCancelBody = z.strictObject({
 });
 export type RequestCancelBody = z.input<typeof requestCancelBody>;
 export const requestsCancelled = z.object({ ids: z.array(z.string()) });
+
+/** A short call that has been made, kept as a request that has ended. */
+export const requestRecordBody = z.strictObject({
+  /** The verb: status, queue, autostop ... */
+  name: z.string().regex(/^[a-z][a-z_]{0,63}$/, 'a verb in small letters, with _ between words'),
+  cluster: z.string().max(200).nullish(),
+  /** What it gave; nothing beside an error. */
+  result: z.unknown().optional(),
+  error: errorFact
+    .refine(({ code }) => Object.hasOwn(ERROR_CATALOGUE, code), 'a code of the catalogue of errors')
+    .nullish(),
+});
+export type RequestRecordBody = z.input<typeof requestRecordBody>;

@@ -60,6 +60,8 @@ function choose(context: ClusterContext, row: ClusterRow): Step {
   const now = ports.clock.wallMs();
   if (row.retryAtMs !== null && row.retryAtMs > now) return { againMs: row.retryAtMs - now };
   const { types, waitsFor } = typesFor(infra, row.resources);
+  // What was heard a while ago is asked again beside it; whoever waits is woken by the answer.
+  infra.refresh().catch((err: unknown) => ports.log.warn({ err }, 'a catalogue could not be read'));
   if (waitsFor !== null) {
     if (row.reason?.code !== 'WAITING_FOR_INFRA')
       state.transact(SYSTEM, (tx) => {

@@ -12,6 +12,7 @@ import type { RequestService } from '../requests/service.ts';
 import type { Scheduler } from '../scheduler/scheduler.ts';
 import type { State } from '../state/state.ts';
 import { whyNoMatch } from './match.ts';
+import type { ClusterRow } from './row.ts';
 import type { ClusterService } from './service.ts';
 import { viewCluster, viewCost } from './view.ts';
 
@@ -141,12 +142,17 @@ export class ClusterReads {
 
   /** Clusters that held nodes within so many days, those that are gone too; newest first. 0: all that are kept. */
   costs(actor: Actor, days: number): CostView[] {
+    return this.costsWithRows(actor, days).map(({ cost }) => cost);
+  }
+
+  /** As {@link costs}, each with its cluster. */
+  costsWithRows(actor: Actor, days: number): { readonly row: ClusterRow; readonly cost: CostView }[] {
     const now = this.#ports.clock.wallMs();
     const since = days === 0 ? 0 : now - days * DAY_MS;
     return [...this.#state.tables.clusters.all()]
       .filter((row) => row.project === actor.project && row.usage.some((each) => (each.toMs ?? now) >= since))
       .sort((a, b) => b.seq - a.seq)
-      .map((row) => viewCost(row, now));
+      .map((row) => ({ row, cost: viewCost(row, now) }));
   }
 }
 

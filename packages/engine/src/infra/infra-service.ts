@@ -100,9 +100,11 @@ export class InfraService {
     const types = new Map(
       typesOfWorkers(this.#state.tables.workers.all(), infra).map((type) => [type.type, type]),
     );
-    const served = new Set(
-      this.machinesOf(infra).flatMap((row) => (row.workerId === null ? [] : [row.type])),
+    // Whose worker stands for itself. One that is stopped can be had again.
+    const there = this.machinesOf(infra).filter(
+      (row) => row.workerId !== null && row.status !== 'STOPPED' && row.status !== 'STOPPING',
     );
+    const served = new Set(there.map((row) => row.type));
     for (const host of this.#known.get(infra)?.types ?? []) {
       if (served.has(host.type)) continue;
       const type = nameOfType(host);
@@ -193,24 +195,34 @@ export class InfraService {
   ensure(tx: Transaction, infra: string): void {
     if (this.#ports.providers?.get(infra)?.sharing !== 'shared') return;
     this.#setDesired(tx, infra, 'UP');
-    for (const row of this.machinesOf(infra))
+    for (const row of this.machinesOf(infra)) {
+      if (row.desired === 'STOPPED') this.#machines.setDesired(tx, row.id, 'RUNNING');
       if (row.status === 'FAILED' && !row.mayExist) this.#machines.setDesired(tx, row.id, 'GONE');
+    }
   }
 
-  /** The machines of a shared infra are to go, with what runs there. @throws {DroverError} INFRA_NOT_FOUND, INFRA_IN_USE */
-  down(tx: Transaction, infra: string): void {
+  /**
+   * The machines of a shared infra are to go, with what runs and lies there; with `keep` they stop, and keep what lies
+   * there. @throws {DroverError} INFRA_NOT_FOUND, INFRA_IN_USE
+   */
+  down(tx: Transaction, infra: string, keep = false): void {
     this.mustKnow(infra);
-    // They would bring it up again at once.
+    // One that is UP would bring it up again at once; one that is STOPPED has its homes there.
     const users = [...this.#state.tables.clusters.all()].filter(
-      (row) => row.candidate?.machine.infra === infra && row.status !== 'TERMINATED' && row.desired === 'UP',
+      (row) =>
+        row.candidate?.machine.infra === infra &&
+        row.status !== 'TERMINATED' &&
+        (row.desired === 'UP' || (row.desired === 'STOPPED' && !keep)),
     );
-    if (users.length > 0)
-      throw new DroverError('INFRA_IN_USE', {
-        ref: infra,
-        clusters: users.map((row) => `cluster '${row.name}'`).slice(0, 10).join(', '),
-      });
+    if (users.length > 0) {
+      const clusters = users.slice(0, 10).map((row) => `cluster '${row.name}'`);
+      throw new DroverError('INFRA_IN_USE', { ref: infra, clusters: clusters.join(', ') });
+    }
     if (tx.get('meta', metaId(infra))) this.#setDesired(tx, infra, 'DOWN');
-    for (const row of this.machinesOf(infra)) this.#machines.setDesired(tx, row.id, 'GONE');
+    for (const row of this.machinesOf(infra)) {
+      const stops = keep && (this.#ports.providers?.get(infra)?.features.stop ?? false);
+      this.#machines.setDesired(tx, row.id, stops ? 'STOPPED' : 'GONE');
+    }
   }
 
   /** @throws {DroverError} INFRA_NOT_FOUND, NOT_SUPPORTED when it has no machines of its own */

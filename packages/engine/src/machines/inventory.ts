@@ -6,6 +6,7 @@ import { SYSTEM } from '../actor.ts';
 import type { ProviderMachine } from '../ports.ts';
 import { ProviderError } from '../ports.ts';
 import type { Controller } from '../reconcile/reconciler.ts';
+import type { WorkerRow } from '../state/rows.ts';
 import { giveUpWorker } from '../workers/move.ts';
 import { goneMachine, type MachineContext } from './controller.ts';
 import { recordCreated } from './effects.ts';
@@ -17,6 +18,8 @@ import { backOffMs } from './timing.ts';
 
 /** So long after a change of status its outcome is looked for often. */
 const EAGER_MS = 60_000;
+/** How exact timers are. */
+const TIMER_MS = 20;
 
 export interface InventoryOptions {
   readonly herd: string;
@@ -63,6 +66,15 @@ export class Inventory {
     return {
       name: 'inventory',
       watches: ({ collection, before, after }) => {
+        if (collection === 'workers') {
+          // Its machine may have stopped: its provider knows.
+          const worker = after as WorkerRow | undefined;
+          const isLost =
+            worker?.status !== 'ONLINE' && (before as WorkerRow | undefined)?.status === 'ONLINE';
+          if (!worker?.machine || !isLost) return [];
+          this.hurry(worker.place);
+          return [worker.place];
+        }
         const now = after as MachineRow | undefined;
         if (collection !== 'machines' || !now || (before as MachineRow | undefined)?.status === now.status)
           return [];
@@ -96,7 +108,8 @@ export class Inventory {
   /** One timer per infra: @returns the wait, or nothing where an earlier one is set. */
   #timer(infra: string, nowMs: number, leftMs: number): number | undefined {
     const set = this.#timerMs.get(infra) ?? 0;
-    if (set > nowMs && set <= nowMs + leftMs) return undefined;
+    // One that is about to fire may be firing now: timers come early by a little.
+    if (set > nowMs + TIMER_MS && set <= nowMs + leftMs) return undefined;
     this.#timerMs.set(infra, nowMs + leftMs);
     return leftMs;
   }

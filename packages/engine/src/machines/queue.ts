@@ -45,7 +45,15 @@ export class ProviderQueue {
     this.#pauses += 1;
     const pauseMs = forMs ?? Math.min(PAUSE_MS.first * 2 ** (this.#pauses - 1), PAUSE_MS.most);
     this.#pausedUntilMs = Math.max(this.#pausedUntilMs, this.#clock.monoMs() + pauseMs);
-    this.#clock.after(pauseMs, () => this.#next());
+    this.#wakeIn(pauseMs);
+  }
+
+  /** Timers may come a little early. */
+  #wakeIn(delayMs: number): void {
+    this.#clock.after(delayMs, () => {
+      if (this.pausedMs > 0) this.#wakeIn(this.pausedMs);
+      else this.#next();
+    });
   }
 
   /** How long it is still to be left alone. */

@@ -1,6 +1,9 @@
 /** Reads the token that came with a request. */
 import type { IncomingMessage } from 'node:http';
 
+/** What the clients of SkyPilot insist on in front of a token. Ours begin with no such thing. */
+const SKYPILOT = 'sky_';
+
 /**
  * Bearer, or Basic with any user name and the token as password: clients that only know a URL send its user info so.
  * Behind `HTTP_PROXY` the same comes as Proxy-Authorization. Null: none came. Empty: something unusable came.
@@ -11,7 +14,7 @@ export function tokenOf(request: IncomingMessage): string | null {
   const space = header.indexOf(' ');
   const scheme = header.slice(0, space).toLowerCase();
   const value = header.slice(space + 1).trim();
-  if (scheme === 'bearer') return value;
+  if (scheme === 'bearer') return value.startsWith(SKYPILOT) ? value.slice(SKYPILOT.length) : value;
   if (scheme !== 'basic') return '';
   const decoded = Buffer.from(value, 'base64').toString('utf8');
   const colon = decoded.indexOf(':');

@@ -53,10 +53,11 @@ export class Places {
 
   /** @throws {DroverError} FILES_FULL when so many bytes more would leave too little for everything else */
   async checkRoom(bytes: number): Promise<void> {
-    const { bavail, bsize } = await statfs(this.dir);
-    if (bavail * bsize - bytes < RESERVED_BYTES)
+    const { bavail, blocks, bsize } = await statfs(this.dir);
+    const reserved = Math.min(RESERVED_BYTES, (blocks * bsize) / 10);
+    if (bavail * bsize - bytes < reserved)
       throw new DroverError('FILES_FULL', {
-        rule: `${Math.floor((bavail * bsize) / 2 ** 20)} MiB are free, and ${RESERVED_BYTES / 2 ** 20} are kept for its state`,
+        rule: `${Math.floor((bavail * bsize) / 2 ** 20)} MiB are free, and ${Math.floor(reserved / 2 ** 20)} are kept for its state`,
       });
   }
 

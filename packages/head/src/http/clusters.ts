@@ -1,5 +1,4 @@
 /** `/v1/clusters`, and what can be had for one: thin translation between HTTP and the engine. */
-import { invalid, isUuid } from '@drover/core';
 import {
   autostopBody,
   clusterList,
@@ -18,7 +17,7 @@ import {
 import type { CallNotes } from '@drover/engine';
 import { z } from 'zod';
 import type { App, RouteContext } from './app.ts';
-import { accepted } from './requests.ts';
+import { accepted, requestIdIn } from './requests.ts';
 
 const nameParams = z.object({ name: z.string().max(200) });
 const started = { 202: requestView };
@@ -28,12 +27,10 @@ export function clusterRoutes(app: App, context: RouteContext): void {
   const { clusters, reads } = engine.work;
   const notes = (request: { headers: Record<string, unknown> }): CallNotes => {
     const words = request.headers['drover-command'];
-    const key = request.headers['idempotency-key'];
-    if (key !== undefined && !(typeof key === 'string' && isUuid(key)))
-      throw invalid('Idempotency-Key', 'a UUID in lower case: it becomes the id of the request', key);
+    const requestId = requestIdIn(request);
     return {
       ...(typeof words === 'string' && { lastUse: words.slice(0, 500) }),
-      ...(typeof key === 'string' && { requestId: key }),
+      ...(requestId !== undefined && { requestId }),
     };
   };
 

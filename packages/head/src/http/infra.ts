@@ -2,6 +2,7 @@
 
 import { DroverError } from '@drover/core';
 import {
+  infraDownQuery,
   infraListQuery,
   infraPage,
   infraView,
@@ -15,6 +16,7 @@ import type { App, RouteContext } from './app.ts';
 /** Names have a slash (`ssh/lab`), or none (`local`). */
 const nameParams = z.object({ kind: z.string().max(100), name: z.string().max(100) });
 const kindParams = nameParams.omit({ name: true });
+const nameOf = ({ kind, name }: z.output<typeof nameParams>): string => `${kind}/${name}`;
 
 export function infraRoutes(app: App, { engine, actorOf }: RouteContext): void {
   const find = (infra: string) => {
@@ -23,12 +25,17 @@ export function infraRoutes(app: App, { engine, actorOf }: RouteContext): void {
       throw new DroverError('INFRA_NOT_FOUND', { ref: infra, known: engine.infra.names().join(', ') });
     return view;
   };
-  const change = async (verb: 'up' | 'down', infra: string, actor: ReturnType<typeof actorOf>) => {
+  const change = async (
+    verb: 'up' | 'down',
+    infra: string,
+    actor: ReturnType<typeof actorOf>,
+    keep = false,
+  ) => {
     engine.state.assertWritable();
     engine.infra.mustKnow(infra);
     await engine.infra.refresh(infra, { force: true });
     engine.state.transact(actor, (tx) =>
-      verb === 'up' ? engine.infra.ensure(tx, infra) : engine.infra.down(tx, infra),
+      verb === 'up' ? engine.infra.ensure(tx, infra) : engine.infra.down(tx, infra, keep),
     );
     await engine.state.durable();
     return find(infra);
@@ -50,23 +57,36 @@ export function infraRoutes(app: App, { engine, actorOf }: RouteContext): void {
     },
   );
 
-  for (const verb of ['up', 'down'] as const) {
-    const summary =
-      verb === 'up'
-        ? 'Start the machines of a shared infra (local, ssh)'
-        : 'End the machines of a shared infra, and what runs there';
-    app.post(
-      `/v1/infra/:kind/${verb}`,
-      { schema: { summary, params: kindParams, response: { 200: infraView } } },
-      async (request) => await change(verb, request.params.kind, actorOf(request)),
-    );
-    app.post(
-      `/v1/infra/:kind/:name/${verb}`,
-      { schema: { summary, params: nameParams, response: { 200: infraView } } },
-      async (request) =>
-        await change(verb, `${request.params.kind}/${request.params.name}`, actorOf(request)),
-    );
-  }
+  const upSchema = {
+    summary: 'Start the machines of a shared infra (local, ssh)',
+    response: { 200: infraView },
+  };
+  app.post(
+    '/v1/infra/:kind/up',
+    { schema: { ...upSchema, params: kindParams } },
+    async (request) => await change('up', request.params.kind, actorOf(request)),
+  );
+  app.post(
+    '/v1/infra/:kind/:name/up',
+    { schema: { ...upSchema, params: nameParams } },
+    async (request) => await change('up', nameOf(request.params), actorOf(request)),
+  );
+
+  const downSchema = {
+    summary: 'End the machines of a shared infra, and what runs there; keep= only stops them',
+    querystring: infraDownQuery,
+    response: { 200: infraView },
+  };
+  app.post(
+    '/v1/infra/:kind/down',
+    { schema: { ...downSchema, params: kindParams } },
+    async (request) => await change('down', request.params.kind, actorOf(request), request.query.keep),
+  );
+  app.post(
+    '/v1/infra/:kind/:name/down',
+    { schema: { ...downSchema, params: nameParams } },
+    async (request) => await change('down', nameOf(request.params), actorOf(request), request.query.keep),
+  );
 
   app.get(
     '/v1/ssh-access',

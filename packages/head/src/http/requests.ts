@@ -1,16 +1,18 @@
 /** `/v1/requests`: thin translation between HTTP and the engine. */
 import { Readable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
+import { DroverError, invalid, isUuid } from '@drover/core';
 import {
   requestCancelBody,
   requestGetQuery,
   requestListQuery,
   requestLogQuery,
   requestPage,
+  requestRecordBody,
   requestsCancelled,
   requestView,
 } from '@drover/core/wire';
-import type { RequestRow } from '@drover/engine';
+import { errorOf, type RequestRow } from '@drover/engine';
 import type { FastifyReply } from 'fastify';
 import { z } from 'zod';
 import type { App, RouteContext } from './app.ts';
@@ -21,7 +23,7 @@ export const refOf = (ref: string): string | null => (ref === '-' ? null : ref);
 
 export function requestRoutes(app: App, context: RouteContext): void {
   const { engine, actorOf, abortOf } = context;
-  const { requestReads, requestLogs, requestCancel } = engine.work;
+  const { requests, requestReads, requestLogs, requestCancel } = engine.work;
 
   app.get(
     '/v1/requests',
@@ -35,6 +37,29 @@ export function requestRoutes(app: App, context: RouteContext): void {
     async (request) => {
       const { rows, nextCursor } = await requestReads.list(actorOf(request), request.query);
       return { items: rows.map((row) => engine.viewRequest(row)), nextCursor };
+    },
+  );
+
+  app.post(
+    '/v1/requests',
+    {
+      schema: {
+        summary: 'Keep the outcome of a short call as a request that has ended',
+        body: requestRecordBody,
+        response: { 201: requestView },
+      },
+    },
+    async (request, reply) => {
+      const { name, cluster = null, result = null, error } = request.body;
+      const id = requestIdIn(request);
+      const actor = actorOf(request);
+      const earlier = id === undefined ? null : await requestReads.find(id);
+      if (earlier && earlier.project !== actor.project)
+        throw new DroverError('IDEMPOTENCY_CONFLICT', { differs: 'the caller' });
+      const outcome = error ? { error: errorOf(error) } : { result };
+      const row = earlier ?? requests.record(actor, { verb: name, cluster, id }, outcome);
+      await engine.state.durable(row.rev);
+      return await reply.status(201).send(engine.viewRequest(row));
     },
   );
 
@@ -91,6 +116,13 @@ export function requestRoutes(app: App, context: RouteContext): void {
       return { ids: cancelled };
     },
   );
+}
+
+/** The id that a caller has chosen for its request. @throws {DroverError} INVALID_REQUEST */
+export function requestIdIn(request: { headers: Record<string, unknown> }): string | undefined {
+  const key = request.headers['idempotency-key'];
+  if (key === undefined || (typeof key === 'string' && isUuid(key))) return key;
+  throw invalid('Idempotency-Key', 'a UUID in lower case: it becomes the id of the request', key);
 }
 
 /** A stream of lines, as a browser shows them too. */

@@ -3,7 +3,6 @@
  * on demand, errors and lies. What its machines are is left to a {@link FakeHost}: real workers on this machine, or
  * simulated ones.
  */
-import { gpuName } from '@drover/core';
 import {
   type Clock,
   type MachineOrder,
@@ -13,6 +12,7 @@ import {
   type ProviderPort,
 } from '@drover/engine';
 import { type FakeFaults, type FakeInfra, type FakeType, isSelected } from './config.ts';
+import { acceleratorsOf, type Place, placesOf } from './places.ts';
 
 /** One machine as the fake cloud keeps it. */
 export interface FakeMachineRecord {
@@ -274,32 +274,4 @@ export class FakeCloud implements ProviderPort {
       note: host.lastWords(record.tag),
     };
   }
-}
-
-interface Place {
-  readonly region: string | null;
-  readonly zone: string | null;
-  readonly price: number;
-  readonly spotPrice: number | null;
-  readonly stock: number | null;
-}
-
-/** A type without places is to be had at one place without a name, as often as wanted. */
-function placesOf(type: FakeType): Place[] {
-  if (!type.places)
-    return [{ region: null, zone: null, price: type.price, spotPrice: type.spotPrice, stock: null }];
-  return type.places.flatMap(({ region, zones, price, spotPrice, stock }) =>
-    (zones ?? [null]).map((zone) => ({
-      region,
-      zone,
-      price: price ?? type.price,
-      spotPrice: spotPrice === undefined ? type.spotPrice : spotPrice,
-      stock: stock ?? null,
-    })),
-  );
-}
-
-function acceleratorsOf({ gpus }: FakeType): MachineType['accelerators'] {
-  const [count, model] = gpus?.split(':')[0]?.split(/x(.*)/) ?? [];
-  return count === undefined || model === undefined ? null : { name: gpuName(model), count: Number(count) };
 }

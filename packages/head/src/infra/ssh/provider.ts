@@ -3,7 +3,7 @@
  * container, no Node. The worker calls this head at its address, or through a tunnel that this head keeps open.
  */
 
-import { existsSync, mkdirSync, readFileSync, renameSync, writeFileSync } from 'node:fs';
+import { mkdirSync } from 'node:fs';
 import { join } from 'node:path';
 import type { SshAccess } from '@drover/core/wire';
 import {
@@ -14,27 +14,19 @@ import {
   type ProviderMachine,
   type ProviderPort,
 } from '@drover/engine';
-import type { SshConnection } from './connection.ts';
 import { HostLink, type Target } from './host-link.ts';
+import { installRuntime, lastLine } from './install.ts';
 import type { KnownHosts } from './known-hosts.ts';
+import { type Placed, PlacedFile } from './placed.ts';
 import type { SshHost } from './pools.ts';
 import { type HostFacts, probeHost } from './probe.ts';
 import type { Runtime } from './runtime.ts';
-import { checkScript, eraseScript, LIST_SCRIPT, startScript, stopScript, unpackCommand } from './scripts.ts';
+import { eraseScript, LIST_SCRIPT, startScript, stopScript } from './scripts.ts';
 
 /** What a host has is asked again after this. */
 const FACTS_MS = 600_000;
 /** After so many failures to have its port again, a worker gets another one. */
 const PORT_PATIENCE = 6;
-
-/** One worker that was put on a host. */
-interface Placed {
-  readonly tag: string;
-  readonly host: string;
-  /** The port of its tunnel; null: it calls this head at its address. */
-  readonly port: number | null;
-  readonly url: string;
-}
 
 export interface SshPoolOptions {
   readonly pool: string;
@@ -60,13 +52,13 @@ export class SshProvider implements ProviderPort {
   readonly #links = new Map<string, HostLink>();
   readonly #facts = new Map<string, { readonly facts: HostFacts; readonly atMs: number }>();
   readonly #problems = new Map<string, string>();
-  #placed: ReadonlyMap<string, Placed>;
+  readonly #placed: PlacedFile;
 
   constructor(options: SshPoolOptions) {
     this.#options = options;
     this.infra = `ssh/${options.pool}`;
     mkdirSync(options.dir, { recursive: true, mode: 0o700 });
-    this.#placed = this.#load();
+    this.#placed = new PlacedFile(join(options.dir, 'workers.json'));
   }
 
   /** What is wrong with single hosts. */
@@ -146,9 +138,9 @@ export class SshProvider implements ProviderPort {
     const tunnel = advertiseUrl === null ? await link.dig(port, await this.#target()) : null;
     const url = advertiseUrl ?? `http://127.0.0.1:${tunnel}`;
     // Before it runs: whatever happens next, it is known where to look for it.
-    this.#record({ tag, host: host.name, port: tunnel, url });
+    this.#placed.put({ tag, host: host.name, port: tunnel, url });
     await link.use(async (connection) => {
-      const installed = await this.#install(host, facts, connection);
+      const installed = await installRuntime(host, facts, connection, await this.#options.runtime());
       const script = startScript({
         tag,
         headUrl: url,
@@ -167,52 +159,6 @@ export class SshProvider implements ProviderPort {
     });
   }
 
-  /** The program on the host, and the Node that runs it: the one of this head, else the host's own. */
-  async #install(
-    host: SshHost,
-    facts: HostFacts,
-    connection: SshConnection,
-  ): Promise<{ runtime: string; node: string | null }> {
-    const runtime = await this.#options.runtime();
-    let why = `this head runs on ${runtime.arch}, and ${host.name} is ${facts.arch}`;
-    if (facts.arch === runtime.arch) {
-      const name = `${runtime.hash}-node`;
-      why = await this.#copy(host, connection, name, runtime, true);
-      if (why === '') return { runtime: name, node: null };
-    }
-    if (facts.node === null)
-      throw new ProviderError(
-        'INVALID',
-        `${host.name} has no Node 20.19 or newer, and the one of this head does not run there (${why}): install Node there`,
-      );
-    const trouble = await this.#copy(host, connection, runtime.hash, runtime, false);
-    if (trouble !== '') throw new ProviderError('INVALID', `${host.name}: ${trouble}`);
-    return { runtime: runtime.hash, node: facts.node };
-  }
-
-  /** @returns why its Node does not run there; empty when it does. @throws {ProviderError} when it cannot be copied */
-  async #copy(
-    host: SshHost,
-    connection: SshConnection,
-    name: string,
-    runtime: Runtime,
-    withNode: boolean,
-  ): Promise<string> {
-    const check = async (): Promise<string> =>
-      (await connection.run(checkScript(name, withNode))).stdout.trim();
-    let state = await check();
-    if (state === 'missing') {
-      const { code, stderr } = await connection.feed(unpackCommand(name), await runtime.open(withNode));
-      if (code !== 0)
-        throw new ProviderError(
-          'INVALID',
-          `${host.name}: the program could not be copied to ~/.drover: ${lastLine(stderr) || `exit code ${code}`}`,
-        );
-      state = await check();
-    }
-    return state === 'there' ? '' : state.replace(/^broken /, '') || 'it does not run';
-  }
-
   async stop(tag: string): Promise<void> {
     await this.#onHost(tag, stopScript(tag));
   }
@@ -229,8 +175,8 @@ export class SshProvider implements ProviderPort {
     const placed = this.#placed.get(tag);
     if (!placed) return;
     await this.#onHost(tag, eraseScript(tag));
-    this.#forget(tag);
-    const others = [...this.#placed.values()].some((each) => each.host === placed.host);
+    this.#placed.delete(tag);
+    const others = this.#placed.all().some((each) => each.host === placed.host);
     if (!others) this.#links.get(placed.host)?.fill();
   }
 
@@ -249,7 +195,7 @@ export class SshProvider implements ProviderPort {
 
   /** What the hosts say that have one of our workers; one that cannot be reached keeps what it had. */
   async list(): Promise<readonly ProviderMachine[]> {
-    const byHost = groupByHost(this.#placed.values());
+    const byHost = this.#placed.byHost();
     const lists = await Promise.all(
       [...byHost].map(async ([host, placed]) => await this.#listHost(host, placed)),
     );
@@ -328,36 +274,4 @@ export class SshProvider implements ProviderPort {
     this.#links.set(name, link);
     return link;
   }
-
-  get #file(): string {
-    return join(this.#options.dir, 'workers.json');
-  }
-
-  #load(): ReadonlyMap<string, Placed> {
-    if (!existsSync(this.#file)) return new Map();
-    const placed = JSON.parse(readFileSync(this.#file, 'utf8')) as Placed[];
-    return new Map(placed.map((each) => [each.tag, each]));
-  }
-
-  #record(placed: Placed): void {
-    this.#save(new Map([...this.#placed, [placed.tag, placed]]));
-  }
-
-  #forget(tag: string): void {
-    this.#save(new Map([...this.#placed].filter(([each]) => each !== tag)));
-  }
-
-  #save(placed: ReadonlyMap<string, Placed>): void {
-    writeFileSync(`${this.#file}.new`, `${JSON.stringify([...placed.values()])}\n`, { mode: 0o600 });
-    renameSync(`${this.#file}.new`, this.#file);
-    this.#placed = placed;
-  }
 }
-
-function groupByHost(placed: Iterable<Placed>): Map<string, Placed[]> {
-  const groups = new Map<string, Placed[]>();
-  for (const each of placed) groups.set(each.host, [...(groups.get(each.host) ?? []), each]);
-  return groups;
-}
-
-const lastLine = (text: string): string => text.trim().split('\n').at(-1)?.slice(0, 300) ?? '';

@@ -1,0 +1,154 @@
+/** `/api/*`: the handshake, and requests: waited for, followed, listed, cancelled. */
+import { DroverError, isDroverError, isRequestFinal } from '@drover/core';
+import type { RequestRow } from '@drover/engine';
+import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
+import { Body } from './body.ts';
+import type { Call } from './calls.ts';
+import { callerOf, type SkypilotContext } from './context.ts';
+import { API_VERSION, API_VERSION_OLD, dialectOf, VERSION } from './dialect.ts';
+import { payloadOfCall, payloadOfRow, summaryOf } from './payload.ts';
+import { sendLines, withHeartbeat } from './stream.ts';
+import { askedOf, change } from './submit.ts';
+
+const WAIT_MS = 60_000;
+const PAGE = 1000;
+/** Of a list without a limit. */
+const MOST_LISTED = 10_000;
+
+export function apiRoutes(scope: FastifyInstance, context: SkypilotContext): void {
+  const { engine, actorOf, abortOf, calls } = context;
+  const { requestReads, requestLogs, requestCancel } = engine.work;
+
+  scope.get('/api/health', async (request) => ({
+    status: 'healthy',
+    // The older client wants just this text; the other one looks at the header.
+    api_version: String(dialectOf(request) === 'old' ? API_VERSION_OLD : API_VERSION),
+    version: VERSION,
+    version_on_disk: VERSION,
+    commit: 'drover',
+    user: null,
+    basic_auth_enabled: false,
+    service_account_token_enabled: true,
+    ingress_basic_auth_enabled: false,
+    external_proxy_auth_enabled: false,
+    telemetry_enabled: false,
+    latest_version: null,
+    restrict_config_to_admins: true,
+  }));
+
+  /** @throws {DroverError} REQUEST_NOT_FOUND, AMBIGUOUS */
+  const find = async (request: FastifyRequest, ref: string): Promise<RequestRow | Call> =>
+    calls.find(ref) ?? (await requestReads.resolve(actorOf(request), ref));
+
+  scope.get('/api/get', async (request, reply) => {
+    const dialect = dialectOf(request);
+    const found = await find(request, Body.ofQuery(request).text('request_id'));
+    if (!('rev' in found)) {
+      const outcome = await found.ended;
+      const payload = payloadOfCall(found, dialect);
+      return await sendPayload(reply, payload, 'error' in outcome);
+    }
+    const abort = abortOf(reply);
+    let row = found;
+    while (!isRequestFinal(row.status) && !abort.aborted)
+      row = await requestReads.wait(row.id, WAIT_MS, abort);
+    return await sendPayload(reply, payloadOfRow(context, row, dialect), row.status === 'FAILED');
+  });
+
+  scope.get('/api/stream', async (request, reply) => {
+    const query = Body.ofQuery(request);
+    const asked = query.optionalText('request_id');
+    if (asked === null && query.optionalText('log_path') !== null)
+      throw new DroverError('REQUEST_NOT_FOUND', {
+        ref: `with a log of that path: logs are told by request ("sky api logs ID")`,
+      });
+    const found =
+      asked === null ? await requestReads.resolve(actorOf(request), null) : await find(request, asked);
+    // The client compares it with what it asked for, which may be the beginning of an id.
+    reply.header('x-skypilot-stream-request-id', asked ?? found.id);
+    if (!('rev' in found)) return await sendLines(context, reply, withHeartbeat(logOf(found)));
+    const follow = query.flag('follow', true);
+    const tail = Math.max(0, query.integer('tail') ?? 0);
+    const options = { follow, tail, abort: abortOf(reply) };
+    await sendLines(
+      context,
+      reply,
+      withHeartbeat(requestLogs.read(actorOf(request), found.id, options)),
+    );
+  });
+
+  scope.get('/api/status', async (request) => {
+    const query = Body.ofQuery(request);
+    const { request_ids: given } = request.query as { request_ids?: string | string[] };
+    const dialect = dialectOf(request);
+    if (given !== undefined) {
+      const found = await Promise.all([given].flat().map((ref) => findOrNone(() => find(request, ref))));
+      return found.flatMap((each) => (each === null ? [] : [summaryOf(each, dialect)]));
+    }
+    const all = query.flag('all_status');
+    const cluster = query.optionalText('cluster_name');
+    const most = Math.min(query.integer('limit') ?? MOST_LISTED, MOST_LISTED);
+    const rows: (RequestRow | Call)[] = [];
+    let cursor: string | null = null;
+    do {
+      const wish = { all, allUsers: true, limit: Math.min(most, PAGE), ...(cluster !== null && { cluster }) };
+      const page: Awaited<ReturnType<typeof requestReads.list>> = await requestReads.list(actorOf(request), {
+        ...wish,
+        ...(cursor !== null && { cursor }),
+      });
+      rows.push(...page.rows);
+      cursor = page.nextCursor;
+    } while (cursor !== null && rows.length < most);
+    for (const call of calls.list())
+      if ((all || call.outcome === null) && (cluster === null || call.cluster === cluster)) rows.push(call);
+    const sorted = rows.sort((a, b) => b.createdMs - a.createdMs);
+    return sorted.slice(0, most).map((each) => summaryOf(each, dialect));
+  });
+
+  scope.post('/api/cancel', async (request, reply) => {
+    const asked = askedOf(context, request, 'api_cancel');
+    const { body, actor } = asked;
+    const user = body.optionalText('user_id');
+    const ids = body.texts('request_ids');
+    await change(context, reply, asked, async () => {
+      const by = user === null ? actor : { ...actor, user: { id: user, name: actor.user?.name ?? user } };
+      // What only reads ends by itself.
+      const refs = ids?.filter((ref) => calls.find(ref) === undefined) ?? null;
+      if (refs !== null && refs.length === 0) return [];
+      return await requestCancel.cancel(by, { refs, all: true, allUsers: user === null });
+    });
+  });
+
+  scope.get('/api/plugins', async () => ({ plugins: [] }));
+  scope.get('/api/completion/cluster_name', async (request) => {
+    const begins = Body.ofQuery(request).optionalText('incomplete') ?? '';
+    const wish = { names: null, refresh: 'none', allUsers: true };
+    const views = await engine.work.reads.list(callerOf(context, request), wish);
+    return views.map(({ name }) => name).filter((name) => name.startsWith(begins));
+  });
+  scope.get('/api/completion/api_request', async (request) => {
+    const begins = Body.ofQuery(request).optionalText('incomplete') ?? '';
+    const page = await requestReads.list(actorOf(request), { all: true, allUsers: true, limit: PAGE });
+    return page.rows.map(({ id }) => id).filter((id) => id.startsWith(begins));
+  });
+  for (const noun of ['storage_name', 'volume_name']) scope.get(`/api/completion/${noun}`, async () => []);
+}
+
+/** A failed one is an error of the server with the request in it: so the client tells it from an answer. */
+async function sendPayload(reply: FastifyReply, payload: object, isFailed: boolean): Promise<unknown> {
+  return isFailed ? await reply.status(500).send({ detail: payload }) : await reply.send(payload);
+}
+
+async function* logOf(call: Call): AsyncIterable<Uint8Array> {
+  await call.ended;
+  if (call.log !== '') yield new TextEncoder().encode(call.log);
+}
+
+async function findOrNone<T>(find: () => Promise<T>): Promise<T | null> {
+  try {
+    return await find();
+  } catch (error) {
+    if (isDroverError(error) && error.code === 'REQUEST_NOT_FOUND') return null;
+    throw error;
+  }
+}

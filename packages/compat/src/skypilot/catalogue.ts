@@ -1,0 +1,180 @@
+/** What machines there are, in the clients' words: `check`, enabled clouds, and lists of accelerators. */
+import { gpuMatches } from '@drover/core';
+import type { InfraState, MachineType } from '@drover/engine';
+import type { FastifyInstance } from 'fastify';
+import type { Body } from './body.ts';
+import type { SkypilotContext } from './context.ts';
+import { type Dialect, dialectOf } from './dialect.ts';
+import { placeOf } from './places.ts';
+import { WORKSPACE } from './records.ts';
+import { answerLater, askedOf } from './submit.ts';
+
+/** The kind of cloud that all our places are to each client. */
+const CLOUD: Readonly<Record<Dialect, string>> = { now: 'SSH', old: 'Kubernetes' };
+
+interface Gpus {
+  readonly infra: string;
+  readonly machine: MachineType;
+  readonly name: string;
+  readonly count: number;
+}
+
+export function catalogueRoutes(scope: FastifyInstance, context: SkypilotContext): void {
+  const { engine } = context;
+
+  scope.post('/check', async (request, reply) => {
+    const dialect = dialectOf(request);
+    await answerLater(context, reply, askedOf(context, request, 'check'), async () => {
+      await engine.infra.refresh(undefined, { force: true });
+      const states = engine.infra.describe();
+      const cloud = CLOUD[dialect];
+      const enabled = states.some(({ isEnabled }) => isEnabled) ? [cloud] : [];
+      const capabilities = Object.fromEntries(enabled.map((name) => [name, ['compute']]));
+      const value = { [WORKSPACE]: dialect === 'old' ? enabled : capabilities };
+      return { value, log: checkText(states) };
+    });
+  });
+
+  scope.get('/enabled_clouds', async (request, reply) => {
+    const dialect = dialectOf(request);
+    const { expand } = request.query as { expand?: string };
+    const asked = { verb: 'enabled_clouds', actor: context.actorOf(request), cluster: null };
+    await answerLater(context, reply, asked, () => {
+      const known = engine.infra.names();
+      const enabled = engine.infra.describe().filter(({ isEnabled }) => isEnabled);
+      if (enabled.length === 0) return { value: [] };
+      const isExpanded = dialect === 'now' && expand?.toLowerCase() === 'true';
+      const expanded = enabled.map(({ infra }) => placeOf(infra, known).replace('ssh/', 'SSH/'));
+      return { value: isExpanded ? expanded : [CLOUD[dialect]] };
+    });
+  });
+
+  scope.post('/list_accelerators', async (request, reply) => {
+    const asked = askedOf(context, request, 'list_accelerators');
+    const isChosen = filterOf(asked.body);
+    const cloud = CLOUD[dialectOf(request)];
+    await answerLater(context, reply, asked, () => {
+      const known = engine.infra.names();
+      const value: Record<string, unknown[]> = {};
+      for (const gpus of gpusOf(engine.infra.describe()).filter(isChosen)) {
+        const { machine, name, count, infra } = gpus;
+        value[name] ??= [];
+        value[name].push([
+          cloud,
+          machine.type,
+          name,
+          count,
+          machine.cpus,
+          null,
+          machine.memoryMiB / 1024,
+          machine.pricePerHour,
+          machine.spotPricePerHour ?? machine.pricePerHour,
+          placeOf(infra, known).slice('ssh/'.length),
+        ]);
+      }
+      return { value };
+    });
+  });
+
+  scope.post('/list_accelerator_counts', async (request, reply) => {
+    const asked = askedOf(context, request, 'list_accelerator_counts');
+    const isChosen = filterOf(asked.body);
+    await answerLater(context, reply, asked, () => {
+      const counts = new Map<string, Set<number>>();
+      for (const { name, count } of gpusOf(engine.infra.describe()).filter(isChosen)) {
+        const known = counts.get(name) ?? new Set();
+        for (const each of askable(count)) known.add(each);
+        counts.set(name, known);
+      }
+      return { value: Object.fromEntries([...counts].map(([name, set]) => [name, [...set].sort((a, b) => a - b)])) };
+    });
+  });
+
+  scope.post('/realtime_kubernetes_gpu_availability', async (request, reply) => {
+    const asked = askedOf(context, request, 'realtime_kubernetes_gpu_availability');
+    const { body } = asked;
+    const isChosen = filterOf(body);
+    const isOurs = dialectOf(request) === 'old' || body.flag('is_ssh');
+    const wanted = body.optionalText('context');
+    await answerLater(context, reply, asked, () => {
+      if (!isOurs) return { value: [] };
+      const known = engine.infra.names();
+      const value: unknown[] = [];
+      for (const state of engine.infra.describe()) {
+        const name = placeOf(state.infra, known).replace('/', '-');
+        if (wanted !== null && wanted !== name && `ssh-${wanted}` !== name) continue;
+        const rows = availabilityOf(context, gpusOf([state]).filter(isChosen));
+        if (rows.length > 0) value.push([name, rows]);
+      }
+      return { value };
+    });
+  });
+
+  scope.post('/kubernetes_node_info', async (request, reply) => {
+    const asked = askedOf(context, request, 'kubernetes_node_info');
+    await answerLater(context, reply, asked, () => ({ value: { node_info_dict: {}, hint: '' } }));
+  });
+  scope.get('/status_kubernetes', async (request, reply) => {
+    const asked = { verb: 'status_kubernetes', actor: context.actorOf(request), cluster: null };
+    await answerLater(context, reply, asked, () => ({ value: [[], [], [], null] }));
+  });
+  scope.get('/ssh_node_pools', async () => {
+    const known = engine.infra.names();
+    return Object.fromEntries(known.map((infra) => [placeOf(infra, known).slice('ssh/'.length), { hosts: [] }]));
+  });
+}
+
+function checkText(states: readonly InfraState[]): string {
+  const lines = states.map(({ infra, isEnabled, reason, workers }) => {
+    const why = reason === null ? '' : `: ${reason.message}`;
+    return `  ${infra}: ${isEnabled ? 'enabled' : 'disabled'}, ${workers} workers${why}`;
+  });
+  return ['Checking the infra of this head:', ...lines, ''].join('\n');
+}
+
+/** Machine types with GPUs. */
+function gpusOf(states: readonly InfraState[]): Gpus[] {
+  return states.flatMap(({ infra, types }) =>
+    types.flatMap((machine) =>
+      machine.accelerators === null ? [] : [{ infra, machine, ...machine.accelerators }],
+    ),
+  );
+}
+
+/** What may be asked of so many: powers of two, and all. */
+const askable = (count: number): number[] => [
+  ...[1, 2, 4, 8, 16, 32].filter((each) => each < count),
+  count,
+];
+
+function filterOf(body: Body): (gpus: Gpus) => boolean {
+  const name = body.optionalText('name_filter');
+  const quantity = body.integer('quantity_filter');
+  return ({ name: found, count }) => {
+    if (quantity !== null && count < quantity) return false;
+    if (name === null) return true;
+    // Clients send a pattern in which only dots and stars have a meaning; a name of ours is matched as one.
+    const plain = name.replace(/[\\^$]/g, '');
+    return gpuMatches(plain, found) || found.toLowerCase().includes(plain.toLowerCase());
+  };
+}
+
+/** `[name, [what may be asked], all, free]` for each kind of GPU of one infra. */
+function availabilityOf({ engine }: SkypilotContext, gpus: readonly Gpus[]): unknown[] {
+  const infra = gpus[0]?.infra;
+  const kinds = new Map<string, { most: number; capacity: number; free: number }>();
+  for (const { name, count } of gpus) {
+    const kind = kinds.get(name) ?? { most: 0, capacity: 0, free: 0 };
+    kinds.set(name, { ...kind, most: Math.max(kind.most, count) });
+  }
+  for (const row of engine.state.tables.workers.all()) {
+    if (row.place !== infra || row.status !== 'ONLINE') continue;
+    const view = engine.viewWorker(row);
+    const name = view.gpus[0]?.model ?? undefined;
+    const kind = name === undefined ? undefined : [...kinds].find(([known]) => gpuMatches(known, name))?.[1];
+    if (!kind) continue;
+    kind.capacity += view.total.gpus;
+    kind.free += view.available.gpus;
+  }
+  return [...kinds].map(([name, { most, capacity, free }]) => [name, askable(most), capacity, free]);
+}

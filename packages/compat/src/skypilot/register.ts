@@ -1,0 +1,73 @@
+/** The SkyPilot adapter: the wire protocol of the packages 0.14.1 and 0.9.x as calls on the engine. */
+import { isDroverError } from '@drover/core';
+import type { FastifyError, FastifyInstance } from 'fastify';
+import { apiRoutes } from './api.ts';
+import { Calls } from './calls.ts';
+import { catalogueRoutes } from './catalogue.ts';
+import { clusterRoutes } from './clusters.ts';
+import type { SkypilotContext, SkypilotOptions } from './context.ts';
+import { mismatchOf, VERSION_HEADERS } from './dialect.ts';
+import { fileRoutes } from './files.ts';
+import { jobRoutes } from './jobs.ts';
+import { launchRoutes } from './launch.ts';
+import { isPassing } from './submit.ts';
+import { unbuiltRoutes } from './unbuilt.ts';
+import { Uploads } from './uploads.ts';
+
+const RETRY_AFTER_S = 1;
+
+/** Mounts the routes at the root, where the clients look, and under `/compat/skypilot`. */
+export function registerSkypilot(app: FastifyInstance, options: SkypilotOptions): void {
+  const context: SkypilotContext = {
+    ...options,
+    calls: new Calls(),
+    uploads: new Uploads(options.dir, options.files, options.log),
+  };
+  for (const prefix of ['', '/compat/skypilot']) {
+    app.register(
+      async (scope) => {
+        setSkypilotErrorHandler(scope, context);
+        scope.addHook('onSend', async (_request, reply) => {
+          reply.headers(VERSION_HEADERS);
+        });
+        scope.addHook('preHandler', async (request, reply) => {
+          const message = mismatchOf(request);
+          if (message !== null) return await reply.status(400).send({ error: 'version_mismatch', message });
+          return undefined;
+        });
+        for (const routes of [
+          apiRoutes,
+          launchRoutes,
+          clusterRoutes,
+          jobRoutes,
+          catalogueRoutes,
+          fileRoutes,
+          unbuiltRoutes,
+        ])
+          routes(scope, context);
+      },
+      { prefix },
+    );
+  }
+}
+
+/** `{detail}`, with the status that makes the clients wait, or tells their user what to do. */
+function setSkypilotErrorHandler(scope: FastifyInstance, { log }: SkypilotContext): void {
+  scope.setErrorHandler(async (error, request, reply) => {
+    reply.headers(VERSION_HEADERS);
+    if (isDroverError(error)) {
+      const status = isPassing(error) ? 503 : error.code === 'INVALID_REQUEST' ? 422 : error.status;
+      if (status === 503) reply.header('retry-after', RETRY_AFTER_S);
+      if (status === 401) reply.header('www-authenticate', 'Basic realm="drover", Bearer');
+      return reply.status(status).send({ detail: error.message });
+    }
+    const { statusCode } = error as Partial<FastifyError>;
+    if (statusCode !== undefined && statusCode >= 400 && statusCode < 500)
+      return reply.status(statusCode).send({ detail: (error as Error).message });
+    log.error(
+      { requestId: request.id, method: request.method, url: request.url, err: error },
+      'a call of the skypilot adapter failed for a reason of our own',
+    );
+    return reply.status(500).send({ detail: 'an internal error of the head; its log has more' });
+  });
+}
