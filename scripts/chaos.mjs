@@ -20,6 +20,8 @@ import { root } from './steps.mjs';
 const PREFIX = 'drover-chaos-';
 const args = process.argv.slice(2);
 const scenarios = args[0] === '--scenarios';
+/** Another program that needs the same around it. */
+const other = args[0] === '--program' ? args[1] : null;
 
 const here = process.getuid?.() === 0 ? [] : ['--user', '--map-root-user'];
 const namespaces = [
@@ -45,7 +47,13 @@ ensureInstalled();
 const run = mkdtempSync(join(tmpdir(), `${PREFIX}${process.pid}-`));
 const program = scenarios
   ? [join(root, 'node_modules/.bin/vitest'), 'run', '--project', 'chaos', ...args.slice(1)]
-  : [process.execPath, '--import', 'tsx', join(root, 'test/chaos/main.ts'), ...args];
+  : [
+      process.execPath,
+      '--import',
+      'tsx',
+      join(root, other ?? 'test/chaos/main.ts'),
+      ...(other ? args.slice(2) : args),
+    ];
 const child = spawn(
   'setpriv',
   ['--pdeathsig', 'KILL', 'unshare', ...namespaces, 'sh', '-c', INIT, 'sh', ...program],

@@ -15,6 +15,12 @@ const dim = (text) => (colour ? `\u001b[2m${text}\u001b[0m` : text);
 const step = (text) => console.log(`\n${bold(text)}`);
 
 await ensure();
+if (process.argv[2] === 'cluster') {
+  // Two ssh hosts need networks of their own.
+  const words = [join(root, 'scripts/chaos.mjs'), '--program', 'test/chaos/cluster-demo.ts'];
+  const child = spawn(process.execPath, words, { stdio: 'inherit', cwd: root });
+  process.exit(await new Promise((resolve) => child.once('exit', resolve)));
+}
 
 const dir = mkdtempSync(join(tmpdir(), 'drover-demo-'));
 const started = [];

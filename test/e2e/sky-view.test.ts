@@ -463,10 +463,10 @@ describe('requests', () => {
     expect(await sky.get(cancel)).toEqual([id]);
     await expectError(id, 'RequestCancelled');
     expect(await thrown(sky.apiCancel())).toBeInstanceOf(sky.ValueError);
-    const again = await sky.launch(new sky.Task('slow', { setup: 'sleep 300' }), { clusterName: 'slow' });
+    const again = await sky.launch(new sky.Task('slow', { setup: 'sleep 300' }), { clusterName: 'slow2' });
     expect(await sky.get(await sky.apiCancel({ allUsers: true, silent: true }))).toEqual([again]);
-    const third = await sky.launch(new sky.Task('slow', { setup: 'sleep 300' }), { clusterName: 'slow' });
-    await sky.get(await sky.down('slow'));
+    const third = await sky.launch(new sky.Task('slow', { setup: 'sleep 300' }), { clusterName: 'slow3' });
+    await sky.get(await sky.down('slow3'));
     await expectError(third, 'RequestCancelled');
     expect((await sky.apiStatus({ allStatus: true })).length).toBeGreaterThan(3);
   }, 120_000);

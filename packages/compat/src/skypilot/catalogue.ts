@@ -1,5 +1,5 @@
 /** What machines there are, in the clients' words: `check`, enabled clouds, and lists of accelerators. */
-import { gpuMatches } from '@drover/core';
+import { gpuMatches, gpuName } from '@drover/core';
 import type { InfraState, MachineType } from '@drover/engine';
 import type { FastifyInstance } from 'fastify';
 import type { Body } from './body.ts';
@@ -11,6 +11,9 @@ import { answerLater, askedOf } from './submit.ts';
 
 /** The kind of cloud that all our places are to each client. */
 const CLOUD: Readonly<Record<Dialect, string>> = { now: 'SSH', old: 'Kubernetes' };
+
+/** What GPUs are called of which nothing more is known. */
+const NO_MODEL = 'GPU';
 
 interface Gpus {
   readonly infra: string;
@@ -45,7 +48,9 @@ export function catalogueRoutes(scope: FastifyInstance, context: SkypilotContext
       if (enabled.length === 0) return { value: [] };
       const isExpanded = dialect === 'now' && expand?.toLowerCase() === 'true';
       const expanded = enabled.map(({ infra }) => placeOf(infra, known).replace('ssh/', 'SSH/'));
-      return { value: isExpanded ? expanded : [CLOUD[dialect]] };
+      // The newer client looks for the kind in lower case.
+      const kind = dialect === 'now' ? CLOUD.now.toLowerCase() : CLOUD.old;
+      return { value: isExpanded ? expanded : [kind] };
     });
   });
 
@@ -170,8 +175,8 @@ function availabilityOf({ engine }: SkypilotContext, gpus: readonly Gpus[]): unk
   for (const row of engine.state.tables.workers.all()) {
     if (row.place !== infra || row.status !== 'ONLINE') continue;
     const view = engine.viewWorker(row);
-    const name = view.gpus[0]?.model ?? undefined;
-    const kind = name === undefined ? undefined : [...kinds].find(([known]) => gpuMatches(known, name))?.[1];
+    const [first] = view.gpus;
+    const kind = first && kinds.get(first.model === null ? NO_MODEL : gpuName(first.model));
     if (!kind) continue;
     kind.capacity += view.total.gpus;
     kind.free += view.available.gpus;

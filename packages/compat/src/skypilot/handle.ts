@@ -45,6 +45,8 @@ export function resourcesOf(
   if (infra === null || perNode === null) return null;
   return {
     infra: placeOf(infra, known),
+    // Prices are asked by it.
+    instance_type: instanceName(perNode),
     cpus: plain(perNode.cpus),
     memory: plain(perNode.memoryMiB / 1024),
     ...(perNode.accelerator !== null && { accelerators: { [perNode.accelerator]: perNode.gpus } }),
@@ -54,6 +56,12 @@ export function resourcesOf(
 
 /** `2`, `0.5`. */
 export const plain = (value: number): string => String(Math.round(value * 100) / 100);
+
+/** `2CPU--4GB--H100:1`: the only name of a machine that these clouds of the client know how to read. */
+function instanceName({ cpus, memoryMiB, accelerator, gpus }: NonNullable<ClusterView['perNode']>): string {
+  const size = `${plain(cpus)}CPU--${plain(memoryMiB / 1024)}GB`;
+  return accelerator === null ? size : `${size}--${accelerator.replace(/[^\w-]/g, '_')}:${Math.ceil(gpus)}`;
+}
 
 function pickledHandle(cluster: ClusterView | null, name: string): Picklable {
   const { addresses, nodes, resources } = {
@@ -88,7 +96,7 @@ export function pickledResources(
     _cloud: new PyObject('sky.clouds.kubernetes', 'Kubernetes', null),
     _region: infra?.split('/').at(-1) ?? null,
     _zone: null,
-    _instance_type: instanceType,
+    _instance_type: perNode === null ? null : instanceName(perNode),
     _use_spot_specified: spot,
     _use_spot: spot,
     _job_recovery: null,
