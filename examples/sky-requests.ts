@@ -2,11 +2,9 @@
 import * as sky from 'drover/sky';
 
 const slow = new sky.Task('slow', { setup: 'echo preparing; sleep 600' });
-const ids = [
-  await sky.launch(slow, { clusterName: 'one' }),
-  await sky.launch(slow, { clusterName: 'two' }),
-];
-for (const { name, cluster_name, user_name } of await sky.apiStatus()) console.log(name, cluster_name, user_name);
+const ids = [await sky.launch(slow, { clusterName: 'one' }), await sky.launch(slow, { clusterName: 'two' })];
+for (const { name, cluster_name, user_name } of await sky.apiStatus())
+  console.log(name, cluster_name, user_name);
 
 // The beginning of an id is enough.
 const cancelled = await sky.get(await sky.apiCancel({ requestIds: ids.map((id) => id.slice(0, 8)) }));

@@ -76,6 +76,19 @@ it('local stops and keeps what it has, and comes back as the same worker', async
   expect((await workers('local'))[0]?.id).toBe(before?.id);
 });
 
+it('a cluster that starts again brings its infra back, with what lay on its node', async () => {
+  const env = { ...process.env, DROVER_HEAD: herd.url, DROVER_TOKEN: herd.token };
+  const drover = async (...words: string[]) => (await run(DROVER, words, { env })).stdout;
+  await drover('launch', '-y', '-c', 'kept', '--infra', 'local', '--', 'echo it is here > ~/kept');
+  await drover('cluster', 'stop', '-y', 'kept');
+  await herd.client.infra.down('local', { keep: true });
+  await until('it is STOPPED', async () => (await machines())[0]?.status === 'STOPPED', 20_000);
+  await drover('cluster', 'start', 'kept');
+  expect(await drover('exec', 'kept', '--', 'cat ~/kept')).toContain('it is here');
+  await expect(herd.client.infra.down('local')).rejects.toMatchObject({ code: 'INFRA_IN_USE' });
+  await drover('cluster', 'down', '-y', 'kept');
+});
+
 it('a fake machine offers the GPUs of its type, runs a task, and is gone with its cluster', async () => {
   const words = ['launch', '-y', '-c', 'big', '--infra', 'fake/demo', '--gpus', 'H100:2'];
   const env = { ...process.env, DROVER_HEAD: herd.url, DROVER_TOKEN: herd.token };

@@ -1,4 +1,4 @@
-/** Runs an example as its reader would: with tsx, against the built package. */
+/** Runs an example as its reader would: with tsx or sh, against the built package. */
 import { execFile } from 'node:child_process';
 import { mkdtemp, readdir, readFile, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
@@ -9,7 +9,7 @@ import { promisify } from 'node:util';
 
 const root = fileURLToPath(new URL('../..', import.meta.url));
 
-/** @returns what it printed. @throws with what it printed, when it fails, takes longer than 40 s or leaves a process */
+/** @param name a program in TypeScript, or with `.sh` a script. @returns what it printed. @throws with what it printed, when it fails, takes longer than 40 s or leaves a process */
 export async function runExample(
   name: string,
   { env = {}, args = [] }: { env?: Readonly<Record<string, string>>; args?: readonly string[] } = {},
@@ -17,12 +17,14 @@ export async function runExample(
   // Of the user's own herd and settings nothing may be found.
   const home = await mkdtemp(join(tmpdir(), 'drover-example-'));
   try {
-    const program = [join(root, 'node_modules/tsx/dist/cli.mjs'), join(root, `examples/${name}.ts`), ...args];
-    const { stdout } = await promisify(execFile)(process.execPath, program, {
+    const [program, file] = name.endsWith('.sh')
+      ? ['sh', [join(root, 'examples', name)]]
+      : [process.execPath, [join(root, 'node_modules/tsx/dist/cli.mjs'), join(root, `examples/${name}.ts`)]];
+    const { stdout } = await promisify(execFile)(program, [...file, ...args], {
       cwd: home,
       // Without the paths of the root's tsconfig `drover` is the package, not its sources.
       env: {
-        PATH: process.env.PATH,
+        PATH: `${join(root, 'bin')}:${process.env.PATH}`,
         HOME: home,
         TSX_TSCONFIG_PATH: join(root, 'tsconfig.base.json'),
         NO_COLOR: '1',

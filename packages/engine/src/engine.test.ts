@@ -454,3 +454,44 @@ describe('after a restart', () => {
     expect(engine().state.rev).toBeGreaterThan(rev);
   });
 });
+
+describe('what poisons', () => {
+  it('S2: an instance that loses worker after worker is given no further one', async () => {
+    const row = submit({ runMs: 600_000, onWorkerLost: 'replace', lostAfterMs: 1_000 });
+    for (let losses = 0; losses < 5; losses += 1) {
+      await reach('it runs somewhere', () => ['RUNNING', 'FAILED'].includes(rowOf(row.id).status), 60_000);
+      const victim = herd.workers.find((each) => each.id === rowOf(row.id).workerId) as SimWorker;
+      // It takes the machine down with it.
+      herd.killWorker(victim);
+      const spare = await herd.addWorker(4);
+      await reach(
+        'the spare is there',
+        () => engine().state.tables.workers.get(spare.id)?.status === 'ONLINE',
+      );
+      await reach(
+        'the loss is noticed',
+        () => rowOf(row.id).workerId !== victim.id || isFinal(rowOf(row.id).status),
+        60_000,
+      );
+    }
+    expect(rowOf(row.id)).toMatchObject({ status: 'FAILED', reason: { code: 'TOO_MANY_LOSSES' } });
+  });
+
+  it('S3: a worker on which every start fails gets nothing new for a while, and says so; others go on', async () => {
+    const other = await herd.addWorker(1);
+    await reach('both are ONLINE', () => engine().state.tables.workers.get(other.id)?.status === 'ONLINE');
+    worker.disk.failNext('launch', 1_000);
+    const rows = Array.from({ length: 8 }, () => submit({ runMs: 10, resources: { cpu: 1 } }));
+    await reach('all have ended', () => rows.every((row) => isFinal(rowOf(row.id).status)), 60_000);
+    const bad = engine().viewWorker(engine().state.tables.workers.get(worker.id) as never);
+    expect(bad.reason).toMatchObject({ code: 'PAUSED' });
+    const after = submit({ runMs: 10 });
+    await reach('it has run', () => isFinal(rowOf(after.id).status));
+    expect(rowOf(after.id)).toMatchObject({ status: 'COMPLETED', workerId: other.id });
+    worker.disk.failNext('launch', 0);
+    await pass(70_000);
+    const late = [submit({ runMs: 1_000, resources: { cpu: 2 } })];
+    await reach('they have run', () => late.every((row) => isFinal(rowOf(row.id).status)), 60_000);
+    expect(late.some((row) => rowOf(row.id).workerId === worker.id)).toBe(true);
+  });
+});

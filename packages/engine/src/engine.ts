@@ -56,6 +56,7 @@ import {
   type WorkerRow,
 } from './state/rows.ts';
 import { State } from './state/state.ts';
+import { Breaker } from './workers/breaker.ts';
 import { Links } from './workers/links.ts';
 import { startLiveness, type Timing } from './workers/liveness.ts';
 import { WorkerService } from './workers/service.ts';
@@ -127,7 +128,10 @@ export class Engine {
     const byWorker = new InstancesByWorker(state);
     for (const row of loaded) byWorker.admit(row);
     this.workers = new WorkerService(state, ports, this.links, byWorker);
-    this.scheduler = new Scheduler(state, (placements) => applyPlacements(state, ports.clock, placements));
+    const breaker = new Breaker(state, ports.clock, ports.log);
+    this.scheduler = new Scheduler(state, breaker, (placements) =>
+      applyPlacements(state, ports.clock, placements),
+    );
     this.scheduler.load();
     const dispatch = dispatchController(state, this.links);
     const archive = archiveController(state, ports, this.links, this.streams);

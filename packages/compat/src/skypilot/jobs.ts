@@ -37,7 +37,9 @@ export function jobRoutes(scope: FastifyInstance, context: SkypilotContext): voi
       const cluster = clusters.getUp(actor, body.text('cluster_name'));
       const statuses = jobs.statuses(cluster, numbers);
       await settled();
-      return { value: Object.fromEntries([...statuses].map(([id, status]) => [String(id), status])) };
+      // "No job at all" has no number; the clients read every key as one, so it is left out.
+      const numbered = [...statuses].filter(([id]) => id !== null);
+      return { value: Object.fromEntries(numbered.map(([id, status]) => [String(id), status])) };
     });
   });
 

@@ -1,5 +1,6 @@
 /** Controller, keyed by infra: a shared infra that is wanted has one machine for each of its hosts. */
 import { DEFAULT_PROJECT, SYSTEM } from '../actor.ts';
+import type { ClusterRow } from '../clusters/row.ts';
 import type { MachineRow } from '../machines/row.ts';
 import type { MachineService } from '../machines/service.ts';
 import type { Ports } from '../ports.ts';
@@ -20,15 +21,22 @@ export function infraController(
     name: 'infra',
     watches: ({ collection, id, before, after }) => {
       if (collection === 'meta') return id.startsWith('infra/') ? [id.slice('infra/'.length)] : [];
+      if (collection === 'clusters') {
+        const cluster = after as ClusterRow | undefined;
+        return cluster?.desired === 'UP' && cluster.candidate ? [cluster.candidate.machine.infra] : [];
+      }
       if (collection !== 'machines') return [];
       const row = (after ?? before) as MachineRow | undefined;
       return row?.owner.startsWith('infra/') ? [row.infra] : [];
     },
     *all() {
+      for (const { infra } of ports.providers?.all() ?? []) yield infra;
       for (const row of state.tables.meta.all())
         if (row.id.startsWith('infra/')) yield row.id.slice('infra/'.length);
     },
     reconcile(infra) {
+      if (isNeeded(state, infra) && !infras.isEnsured(infra))
+        state.transact(SYSTEM, (tx) => infras.ensure(tx, infra));
       if (!infras.isUp(infra)) return undefined;
       const rows = infras.machinesOf(infra);
       const now = ports.clock.wallMs();
@@ -52,4 +60,12 @@ export function infraController(
       return Number.isFinite(next) && next > 0 ? next : undefined;
     },
   };
+}
+
+/** A cluster that is to be UP has its nodes there, such as one that starts again. */
+function isNeeded(state: State, infra: string): boolean {
+  for (const row of state.tables.clusters.all())
+    if (row.desired === 'UP' && row.status !== 'TERMINATED' && row.candidate?.machine.infra === infra)
+      return true;
+  return false;
 }

@@ -12,6 +12,7 @@ import { type Ports, ProviderError, type ProviderMachine, type ProviderPort } fr
 import type { State } from '../state/state.ts';
 import type { Transaction } from '../state/transaction.ts';
 import type { MachineType } from './machine-type.ts';
+import { metaId, nameOfType, partial } from './naming.ts';
 import { typesOfWorkers } from './worker-types.ts';
 
 /** A catalogue older than this is asked for again when somebody looks. */
@@ -188,6 +189,12 @@ export class InfraService {
     return this.#state.tables.meta.get(metaId(infra))?.value === 'UP';
   }
 
+  /** Whether {@link ensure} has nothing to change; pools and dedicated infra need nothing. */
+  isEnsured(infra: string): boolean {
+    if (this.#ports.providers?.get(infra)?.sharing !== 'shared') return true;
+    return this.isUp(infra) && this.machinesOf(infra).every((row) => row.desired !== 'STOPPED');
+  }
+
   /**
    * The machines of a shared infra are wanted from now on; nothing changes when they are already. Hosts that had failed
    * are tried again. No effect on pools and dedicated infra.
@@ -288,18 +295,4 @@ export class InfraService {
       unknown: this.#inventory.unknownOn(infra),
     };
   }
-}
-
-function partial(provider: ProviderPort | undefined): Reason | null {
-  const problems = provider?.problems?.() ?? [];
-  return problems.length === 0 ? null : { code: 'PARTIAL', message: problems.join('; ') };
-}
-
-/** The row that says whether the machines of a shared infra are wanted. */
-export const metaId = (infra: string): string => `infra/${infra}`;
-
-/** The name that the type will have when its worker is there, see `typeOfOffer`. */
-function nameOfType({ cpus, memoryMiB, accelerators }: MachineType): string {
-  const base = `${cpus}CPU-${Math.floor(memoryMiB / 1024)}GB`;
-  return accelerators ? `${base}-${accelerators.name}:${accelerators.count}` : base;
 }

@@ -23,6 +23,27 @@ const UNSEEN_ATTEMPTS = 100;
 export const isOfOlderState = (row: InstanceRow): boolean =>
   row.status === 'UNKNOWN' && row.reason?.code === OLDER_STATE;
 
+/** One that has lost so many workers is taken for the cause of it: no further worker is given to it. */
+const MOST_LOSSES = 5;
+
+/** From UNKNOWN back to PENDING because its worker was lost; given up when it has lost too many. */
+export function replaceAfterLoss(
+  tx: Transaction,
+  ports: Ports,
+  row: InstanceRow,
+  reason: Reason,
+): InstanceRow {
+  const losses = (row.losses ?? 0) + 1;
+  if (losses < MOST_LOSSES || row.cancel) {
+    const next = replaceIn(tx, ports, row, reason);
+    const counted = { ...next, losses };
+    tx.put('instances', counted);
+    return counted;
+  }
+  const message = `${losses} workers were lost under it, one after the other; it is not tried on another: ${reason.message}`;
+  return giveUpIn(tx, row, ports.clock.wallMs(), { code: 'TOO_MANY_LOSSES', message });
+}
+
 /** From UNKNOWN back to PENDING. With a cancel under way it ends instead: nobody wants it to run again. */
 export function replaceIn(tx: Transaction, ports: Ports, row: InstanceRow, reason: Reason): InstanceRow {
   const nowMs = ports.clock.wallMs();
@@ -68,7 +89,7 @@ export function replaceLost(state: State, ports: Ports, ids: Iterable<string>, s
   if (due.length === 0 || state.stalled !== null) return;
   state.transact(SYSTEM, (tx) => {
     for (const row of due)
-      replaceIn(tx, ports, row, {
+      replaceAfterLoss(tx, ports, row, {
         code: 'REPLACED',
         message: `attempt ${row.attempt} was lost with worker ${row.workerHost ?? row.workerId}, silent for ${Math.round(silentMs / 1000)} s; onWorkerLost is "replace"`,
       });

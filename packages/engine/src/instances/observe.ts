@@ -8,7 +8,7 @@ import type { Ports } from '../ports.ts';
 import type { InstanceRow } from '../state/rows.ts';
 import type { Transaction } from '../state/transaction.ts';
 import { isBuried } from './departure.ts';
-import { isOfOlderState, replaceIn } from './lost.ts';
+import { isOfOlderState, replaceAfterLoss } from './lost.ts';
 import { moveInstance, releaseReservation } from './move.ts';
 import { leaveBehind, remnantOf } from './remnants.ts';
 import { putHolding } from './spec.ts';
@@ -130,7 +130,7 @@ function replaceEnded(
   const nowMs = ports.clock.wallMs();
   const reason = fact.exit?.reason ?? null;
   const lost = row.status === 'UNKNOWN' ? row : moveInstance(tx, row, 'lose', nowMs, { reason });
-  replaceIn(tx, ports, lost, {
+  replaceAfterLoss(tx, ports, lost, {
     code: 'REPLACED',
     message: `attempt ${row.attempt}: ${reason?.message}; onWorkerLost is "replace"`,
   });
@@ -238,7 +238,7 @@ export function observeAbsence(tx: Transaction, ports: Ports, row: InstanceRow):
   if (row.spec.onWorkerLost === 'replace' && row.cancel === null && !isOfOlderState(row)) {
     const lost = row.status === 'UNKNOWN' ? row : moveInstance(tx, row, 'lose', nowMs, { reason });
     releaseReservation(tx, row.id);
-    replaceIn(tx, ports, lost, { ...reason, code: 'REPLACED' });
+    replaceAfterLoss(tx, ports, lost, { ...reason, code: 'REPLACED' });
     return;
   }
   releaseReservation(tx, row.id);

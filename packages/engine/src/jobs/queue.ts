@@ -46,6 +46,7 @@ export function planStarts(state: State, cluster: ClusterRow): JobStart[] {
       place: '',
       type: '',
       homes: true,
+      paused: null,
     });
   for (const job of jobs) if (job.status === 'RUNNING') hold(state, ledger, cluster, job);
   const byId = new Map<string, JobRow>();

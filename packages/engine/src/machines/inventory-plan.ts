@@ -88,7 +88,10 @@ function whenSeen(row: MachineRow, seen: ProviderMachine): InventoryStep | null 
     default:
       break;
   }
-  const isNews = seen.address !== row.address || (seen.note !== null && seen.note !== row.reason?.message);
+  // Why a worker that is awaited does not come.
+  const isAwaited = row.status === 'JOINING' || row.status === 'STARTING';
+  const isSaid = isAwaited && seen.note !== null && seen.note !== row.reason?.message;
+  const isNews = isSaid || seen.address !== row.address;
   return isNews ? { do: 'note', row, seen } : null;
 }
 

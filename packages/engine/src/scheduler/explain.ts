@@ -77,6 +77,7 @@ function explainRoom(room: Room, demand: Demand, unit: Unit, claims: Claims): Ex
   if (capacity.status !== 'ONLINE') {
     add('status', 'ONLINE', capacity.status, capacity.status, `the worker is ${capacity.status}`);
   }
+  if (capacity.paused !== null) add('paused', 'false', 'true', 'true', capacity.paused);
   explainGpus(room, demand, add);
   const counted = countedOf(demand);
   const free = atLeastNone(room.free);

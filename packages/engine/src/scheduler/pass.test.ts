@@ -21,6 +21,7 @@ const worker = (
   place: 'pool/default',
   type: 'any',
   homes: true,
+  paused: null,
 });
 let seq = 0;
 const unit = (

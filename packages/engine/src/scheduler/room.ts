@@ -56,7 +56,7 @@ export class Room {
 
   /** @returns the GPU indices that the demand would get here now, or null when it does not fit. */
   tryFit(demand: Demand): readonly number[] | null {
-    if (this.capacity.status !== 'ONLINE') return null;
+    if (this.capacity.status !== 'ONLINE' || this.capacity.paused !== null) return null;
     if (!this.isMeant(demand)) return null;
     const indices = this.#chooseGpus(demand);
     if (indices === null) return null;

@@ -4,6 +4,7 @@ import type { Reason } from '@drover/core/wire';
 import { typeOfOffer } from '../infra/worker-types.ts';
 import type { ReservationRow, WorkerRow } from '../state/rows.ts';
 import type { Change, State } from '../state/state.ts';
+import type { Breaker } from '../workers/breaker.ts';
 import { explainUnit, positionOf, type Waiting } from './explain.ts';
 import { Ledger } from './ledger.ts';
 import { type Claims, runPass, standingClaims } from './pass.ts';
@@ -15,12 +16,19 @@ const PASS_BUDGET = 500;
 export class Scheduler {
   readonly ledger = new Ledger();
   readonly #state: State;
+  readonly #breaker: Breaker;
   /** Members that wait, by gang. */
   readonly #gangs = new Map<string, Map<string, ReservationRow>>();
 
   /** @param apply writes the placements; called within the seal. */
-  constructor(state: State, apply: (placements: readonly Placement[]) => void) {
+  constructor(state: State, breaker: Breaker, apply: (placements: readonly Placement[]) => void) {
     this.#state = state;
+    this.#breaker = breaker;
+    breaker.onChange = (id) => {
+      const row = state.tables.workers.get(id);
+      if (row) this.#setWorker(row);
+      state.wake();
+    };
     state.onChange((change) => this.#observe(change));
     state.onSeal(() => {
       if (!this.ledger.dirty) return false;
@@ -98,6 +106,7 @@ export class Scheduler {
       place: row.place,
       type: row.offer === null ? '?' : typeOfOffer(row.offer),
       homes: row.offer?.homes === true,
+      paused: this.#breaker.why(row.id),
     });
   }
 

@@ -34,6 +34,8 @@ export interface Capacity {
   readonly place: string;
   /** Its machine type, see `typeOfOffer`. */
   readonly type: string;
+  /** Why it gets nothing new now; null: it does. */
+  readonly paused: string | null;
   /** Whether it keeps homes for the nodes of clusters. */
   readonly homes: boolean;
   /** The indices of the GPUs that the worker has. */

@@ -95,6 +95,8 @@ export interface InstanceRow extends RowBase {
   /** True when the present attempt holds nothing any more (or never held anything). */
   readonly released: boolean;
   readonly log: { readonly available: number; readonly size: number; readonly archived: boolean } | null;
+  /** How often its worker was lost under it and it was placed anew for that; absent: never. */
+  readonly losses?: number;
   /** Set when the record is to go as soon as its processes have gone. */
   readonly deleting: { readonly atMs: number; readonly by: string } | null;
 }

@@ -24,7 +24,7 @@ export function viewWorker(
     host: row.offer?.host ?? '',
     hostname: row.offer?.hostname ?? '',
     status: row.status,
-    reason: row.reason,
+    reason: row.reason ?? (room?.capacity.paused ? { code: 'PAUSED', message: room.capacity.paused } : null),
     since: isoStamp(row.sinceMs),
     total: row.offer?.schedulable ?? NO_RESOURCES,
     available: room?.free ?? NO_RESOURCES,

@@ -16,6 +16,7 @@ import {
 } from 'node:fs';
 import { join } from 'node:path';
 import { ProviderError } from '@drover/engine';
+import { lastWords } from './last-words.ts';
 
 /** How a worker is started: the program and its first arguments, such as `node` and `bin.js`. */
 export type WorkerProgram = readonly string[];
@@ -133,10 +134,7 @@ export class WorkerProcesses {
     if (this.isAlive(tag)) return null;
     const path = join(this.folder(tag), 'worker.log');
     if (!existsSync(path)) return null;
-    const lines = readFileSync(path, 'utf8').trim().split('\n');
-    const said =
-      lines.findLast((line) => line.startsWith('drover: ') || line.startsWith('{"error"')) ?? lines.at(-1);
-    return said === undefined || said === '' ? null : said.slice(0, 500);
+    return lastWords(readFileSync(path, 'utf8').slice(-10_000));
   }
 
   #living(tag: string): number | null {

@@ -14,6 +14,7 @@ import {
   type ProviderMachine,
   type ProviderPort,
 } from '@drover/engine';
+import { lastWords } from '../last-words.ts';
 import { HostLink, type Target } from './host-link.ts';
 import { installRuntime, lastLine } from './install.ts';
 import type { KnownHosts } from './known-hosts.ts';
@@ -223,7 +224,7 @@ export class SshProvider implements ProviderPort {
       return placed.flatMap((each) => {
         const [, status, ...said] = lines.find((line) => line.startsWith(`${each.tag} `))?.split(' ') ?? [];
         if (status === undefined) return [];
-        return [shown(each, status === 'running' ? 'running' : 'stopped', said.join(' ') || null)];
+        return [shown(each, status === 'running' ? 'running' : 'stopped', lastWords(said.join(' ')))];
       });
     } catch (error) {
       const { message } = error as Error;
