@@ -74,7 +74,7 @@ it('sky-task sends its files and gives each node its command', async () => {
       ended,
       '(from-yaml) read from a file',
       ended,
-      'refused: file_mounts.~/data/',
+      'refused: fileMounts.~/data/',
       'refused: storageMounts.~/imagenet',
       '',
     ].join('\n'),

@@ -60,6 +60,8 @@ export class Breaker {
       return;
     if (TOO_LONG.test(row.reason?.message ?? '')) return;
     const record = this.#records.get(workerId) ?? { failed: new Set(), trips: 0, untilMs: 0, why: '' };
+    // It was under way when the worker was paused.
+    if (record.untilMs > this.#clock.monoMs()) return;
     record.failed.add(row.id);
     this.#records.set(workerId, record);
     // Once tripped, the first that fails after the pause is enough.

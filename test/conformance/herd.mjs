@@ -15,7 +15,7 @@ const WORKERS = [
 /** The scenario cannot be run here: a flag that it needs is unknown, or its port has been taken. */
 export class CannotRun extends Error {}
 
-const program = process.env.DROVER_BIN ?? new URL('../../../bin/drover', import.meta.url).pathname;
+const program = process.env.DROVER_BIN ?? new URL('../../bin/drover', import.meta.url).pathname;
 
 export function ensureBuilt(root) {
   if (process.env.DROVER_BIN || existsSync(join(root, 'packages/drover/dist/bin.js'))) return;
@@ -37,6 +37,7 @@ export class Herd {
   #programs = [];
   #workers = [];
   #url = '';
+  #headFlags = [];
   #token = '';
   #stopping;
 
@@ -50,6 +51,7 @@ export class Herd {
   async start(headFlags) {
     const head = await this.#spawn('head', ['head', '--port', '0', ...headFlags]);
     this.#url = head.url;
+    this.#headFlags = headFlags;
     this.#token = readFileSync(join(this.folder, 'head/admin.token'), 'utf8').trim();
     const { token } = await this.#call('POST', '/v1/join-tokens', { ttlS: 600, uses: WORKERS.length });
     this.#workers = await Promise.all(
@@ -60,6 +62,16 @@ export class Herd {
         return { name, id: workerId, pid };
       }),
     );
+  }
+
+  /** Kills the head without a word, and starts it again at the same place. */
+  async restartHead() {
+    const [head] = this.#programs.splice(0, 1);
+    head.kill('SIGKILL');
+    await until(() => head.exitCode !== null || head.signalCode !== null, 10_000);
+    const port = new URL(this.#url).port;
+    await this.#spawn('head', ['head', '--port', port, ...this.#headFlags]);
+    this.#programs.unshift(this.#programs.pop());
   }
 
   /** Ends instances, workers and head, by force what does not go. @returns what had to be killed at the end */

@@ -7,35 +7,37 @@ import { promisify } from 'node:util';
 const run = promisify(execFile);
 const WAIT_MS = 300_000;
 
-/** @returns `{version, python}`, or `{skip}`: why there is none */
-export async function makeVenv(root, version) {
-  const folder = join(root, '.cache', `venv-pylet-${version}`);
+/**
+ * @param suite `package`, the modules that it `imports`, and `pins(version)`: the file of versions beside it
+ * @returns `{version, python}`, or `{skip}`: why there is none
+ */
+export async function makeVenv(root, suite, version) {
+  const name = `venv-${suite.package}-${version}`;
+  const folder = join(root, '.cache', name);
   const python = join(folder, 'bin/python');
-  if (await imports(python, version)) return { version, python };
+  if (await imports(python, suite, version)) return { version, python };
   try {
     await run('python3', ['-c', 'import sys, venv, ensurepip; assert sys.version_info >= (3, 9)']);
   } catch (error) {
     if (error.code === 'ENOENT') return { skip: 'python3 is not installed' };
     return { skip: `python3 has no venv or pip, or is older than 3.9: ${lastLine(error)}` };
   }
-  console.log(`installing pylet ${version} into .cache/venv-pylet-${version} (once)`);
+  console.log(`installing ${suite.package} ${version} into .cache/${name} (once)`);
   rmSync(folder, { recursive: true, force: true });
-  const pins = join(root, 'test/conformance/pylet/constraints.txt');
   const install = ['-m', 'pip', 'install', '-q', '--disable-pip-version-check', '--retries', '1'];
   try {
     await run('python3', ['-m', 'venv', folder]);
-    await run(python, [...install, '-c', pins, `pylet==${version}`], { timeout: WAIT_MS });
+    await run(python, [...install, '-c', suite.pins(version), `${suite.package}==${version}`], { timeout: WAIT_MS });
   } catch (error) {
     return { skip: `pip could not install it: ${lastLine(error)}` };
   }
-  if (await imports(python, version)) return { version, python };
-  return { skip: `pylet ${version} was installed and cannot be imported` };
+  if (await imports(python, suite, version)) return { version, python };
+  return { skip: `${suite.package} ${version} was installed and cannot be imported` };
 }
 
-async function imports(python, version) {
+async function imports(python, suite, version) {
   if (!existsSync(python)) return false;
-  const script =
-    'import pylet, pylet.cli, httpx; from importlib.metadata import version; print(version("pylet"))';
+  const script = `import ${suite.imports}; from importlib.metadata import version; print(version("${suite.package}"))`;
   const { stdout } = await run(python, ['-c', script]).catch(() => ({ stdout: '' }));
   return stdout.trim() === version;
 }
