@@ -5,7 +5,7 @@
 import { SYSTEM } from '../actor.ts';
 import type { InfraService } from '../infra/infra-service.ts';
 import { moveJob } from '../jobs/move.ts';
-import { planStarts } from '../jobs/queue.ts';
+import { demandOf, planStarts } from '../jobs/queue.ts';
 import type { JobRow } from '../jobs/row.ts';
 import { needsPreparing, startRun, startSetup } from '../jobs/run.ts';
 import type { MachineRow } from '../machines/row.ts';
@@ -120,8 +120,10 @@ function work(context: ClusterContext, id: string): number | undefined {
 function beginJob(tx: Transaction, ports: Ports, row: ClusterRow, job: JobRow): void {
   const now = ports.clock.wallMs();
   const isMine = (request: { job: string | null }): boolean => request.job === job.id;
+  // Which of several choices it got is known only now.
+  const demand = demandOf(job.task, row);
   if (!needsPreparing(job)) {
-    moveJob(tx, job, job.number === null ? 'succeed' : 'queue', now);
+    moveJob(tx, job, job.number === null ? 'succeed' : 'queue', now, { demand });
     return;
   }
   const setupInstances = startSetup(tx, ports, row, job);
@@ -140,7 +142,7 @@ function beginJob(tx: Transaction, ports: Ports, row: ClusterRow, job: JobRow): 
     ],
     isMine,
   );
-  moveJob(tx, job, 'setUp', now, { setupInstances });
+  moveJob(tx, job, 'setUp', now, { demand, setupInstances });
 }
 
 /** UP when nothing is being prepared and the last that was went well. */

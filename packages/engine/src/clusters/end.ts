@@ -19,11 +19,19 @@ export function endCluster(context: ClusterContext, row: ClusterRow): number | u
   if (row.failure?.generation === row.generation) return undefined;
   const live = liveInstances(context, row);
   if (live.length > 0) {
+    // Machines of its own can go without their workers: the provider's word counts.
+    if (
+      hasOwnMachines(context, row) &&
+      row.desired === 'GONE' &&
+      live.every((each) => each.status === 'UNKNOWN')
+    )
+      endMachines(context, row);
     waitFor(context, row, live);
     return undefined;
   }
   if (state.liveJobs.of(`clusters/${row.id}`).length > 0) return undefined;
-  if (row.desired === 'GONE' && !cleaned(context, row)) return undefined;
+  // With a machine its homes go too.
+  if (row.desired === 'GONE' && !hasOwnMachines(context, row) && !cleaned(context, row)) return undefined;
   if (!endMachines(context, row)) return undefined;
   const now = ports.clock.wallMs();
   state.transact(SYSTEM, (tx) => {
@@ -44,6 +52,9 @@ export function endCluster(context: ClusterContext, row: ClusterRow): number | u
   });
   return undefined;
 }
+
+const hasOwnMachines = ({ infra }: ClusterContext, row: ClusterRow): boolean =>
+  row.candidate !== null && !infra.isShared(row.candidate.machine.infra);
 
 /** Instances of its jobs that have not ended, or still hold something. */
 function liveInstances({ state }: ClusterContext, row: ClusterRow): InstanceRow[] {

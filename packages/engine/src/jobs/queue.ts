@@ -2,7 +2,8 @@
  * The queue of one cluster: first in, first out by what each job needs of the nodes. A job may go before an older one
  * only where it cannot delay it: the same pass that places instances on workers decides it.
  */
-import type { TaskSpec } from '@drover/core/wire';
+import type { ResourcesSpec, TaskSpec } from '@drover/core/wire';
+import { whyNoMatch } from '../clusters/match.ts';
 import type { ClusterRow } from '../clusters/row.ts';
 import { Ledger } from '../scheduler/ledger.ts';
 import { runPass } from '../scheduler/pass.ts';
@@ -18,10 +19,13 @@ const PASS_JOBS = 200;
 /** So many of the oldest are looked at: what is further back waits for its turn. */
 const LOOK_AHEAD = 200;
 
-/** What a job of this task needs on each of its nodes. */
-export function demandOf(task: TaskSpec): JobDemand {
-  const gpus = task.resources?.choices[0]?.accelerators?.count ?? 0;
-  return { cpu: JOB_CPUS, gpus };
+/** What a job of this task needs on each of its nodes: of several choices, what the one asks that the cluster satisfies. */
+export function demandOf(task: TaskSpec, cluster?: Pick<ClusterRow, 'candidate' | 'numNodes'>): JobDemand {
+  const { mode = 'any_of', choices = [] } = task.resources ?? {};
+  const fits = (choice: ResourcesSpec): boolean =>
+    cluster !== undefined && whyNoMatch(cluster, { mode, choices: [choice] }, 1) === null;
+  const asked = choices.find(fits) ?? choices[0];
+  return { cpu: JOB_CPUS, gpus: asked?.accelerators?.count ?? 0 };
 }
 
 export interface JobStart {
