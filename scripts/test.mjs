@@ -19,6 +19,7 @@ const steps = [
         counts: countsInLastLines,
       }
     : { name: 'conformance', skip: 'scripts/conformance.mjs does not exist yet' },
+  { ...vitestStep('conformance', 'test/conformance'), name: 'requests' },
   { name: 'nodes', command: [process.execPath, 'scripts/nodes.mjs'], counts: countsInLastLines },
   {
     name: 'scenarios',
@@ -33,6 +34,11 @@ const steps = [
   {
     name: 'demo',
     command: [process.execPath, 'scripts/demo.mjs'],
+    counts: () => ({ passed: 0, failed: 0, skipped: [] }),
+  },
+  {
+    name: 'demo cluster',
+    command: [process.execPath, 'scripts/demo.mjs', 'cluster'],
     counts: () => ({ passed: 0, failed: 0, skipped: [] }),
   },
 ];
@@ -95,4 +101,4 @@ const total = (column) => rows.reduce((sum, row) => sum + (Number(row[column]) |
 const table = [['step', 'result', 'time', 'passed', 'failed', 'skipped'], ...rows];
 table.push(['total', process.exitCode ? 'FAILED' : 'ok', '', total(3), total(4), total(5)]);
 for (const [name, ...cells] of table)
-  console.log(name.padEnd(12) + cells.map((cell) => String(cell).padStart(9)).join(''));
+  console.log(name.padEnd(14) + cells.map((cell) => String(cell).padStart(9)).join(''));

@@ -20,10 +20,10 @@ const WANTED = [
   ...['N13', 'N15', 'N16'],
   ...upTo('T', 4),
   ...upTo('D', 6),
-  ...['R1', 'R2', 'R9', 'R10'],
+  ...['R1', 'R2', 'R9', 'R10', 'R11'],
   ...upTo('C', 10),
   ...upTo('L', 5),
-  ...['S6', 'S13', 'S14'],
+  ...['S2', 'S3', 'S6', 'S13', 'S14'],
 ];
 
 test('every scenario that concerns instances has its row', () => {

@@ -86,7 +86,7 @@ export class Requests {
 
   /**
    * Keeps the outcome of a short call as a request that has ended, so that another process finds it by its id.
-   * @throws {DroverError} INVALID_REQUEST, BODY_TOO_LARGE (4 MiB)
+   * @throws {DroverError} INVALID_REQUEST, BODY_TOO_LARGE (1 MiB)
    */
   async record(outcome: RequestRecordBody, options: CallOptions = {}): Promise<RequestView> {
     return await this.#transport.json<RequestView>({

@@ -4,11 +4,14 @@ import { SYSTEM } from '../actor.ts';
 import type { Ports } from '../ports.ts';
 import type { Collection } from '../state/rows.ts';
 import type { State } from '../state/state.ts';
+import type { RequestRow } from './row.ts';
 
 const SWEEP_MS = 60_000;
 const DAY_MS = 86_400_000;
 /** Requests that have ended are kept for a day, as SkyPilot's server keeps them; at most so many. */
 const REQUESTS = { keepMs: DAY_MS, most: 20_000 } as const;
+/** Short calls among them, which bring their result along: of no cluster, and often the state of all. */
+const SHORT_CALLS = { keepMs: 3_600_000, most: 1_000 } as const;
 /** Jobs of a cluster that is gone; and the newest of one that is there. */
 const JOBS = { keepMs: DAY_MS, most: 20_000 } as const;
 /** The history for the cost report. */
@@ -23,13 +26,16 @@ export function startRequestRetention(state: State, ports: Ports): void {
   const sweep = (): void => {
     if (state.stalled === null) {
       const { requests, clusters, jobs } = state.tables;
+      const settled = [...requests.all()].filter((row) => isRequestFinal(row.status));
+      const isShort = (row: RequestRow): boolean => row.owner === null;
       drop(
         state,
         ports,
         'requests',
         REQUESTS,
-        [...requests.all()].filter((row) => isRequestFinal(row.status)),
+        settled.filter((row) => !isShort(row)),
       );
+      drop(state, ports, 'requests', SHORT_CALLS, settled.filter(isShort));
       const isGone = (owner: string | null): boolean => {
         const cluster = clusters.get(owner?.slice('clusters/'.length) ?? '');
         return cluster === undefined || cluster.status === 'TERMINATED';

@@ -17,6 +17,8 @@ import type { FastifyReply } from 'fastify';
 import { z } from 'zod';
 import type { App, RouteContext } from './app.ts';
 
+/** The largest outcome of a short call that is kept. */
+const RECORD_BYTES = 1024 * 1024;
 /** `-` names the newest. */
 const refParams = z.object({ ref: z.string().max(100) });
 export const refOf = (ref: string): string | null => (ref === '-' ? null : ref);
@@ -52,6 +54,8 @@ export function requestRoutes(app: App, context: RouteContext): void {
     async (request, reply) => {
       const { name, cluster = null, result = null, error } = request.body;
       const id = requestIdIn(request);
+      if (Number(request.headers['content-length'] ?? 0) > RECORD_BYTES)
+        throw new DroverError('BODY_TOO_LARGE', { limit: RECORD_BYTES });
       const actor = actorOf(request);
       const earlier = id === undefined ? null : await requestReads.find(id);
       if (earlier && earlier.project !== actor.project)
@@ -59,7 +63,8 @@ export function requestRoutes(app: App, context: RouteContext): void {
       const outcome = error ? { error: errorOf(error) } : { result };
       const row = earlier ?? requests.record(actor, { verb: name, cluster, id }, outcome);
       await engine.state.durable(row.rev);
-      return await reply.status(201).send(engine.viewRequest(row));
+      const now = (await requestReads.find(row.id)) ?? row;
+      return await reply.status(201).send(engine.viewRequest(now));
     },
   );
 

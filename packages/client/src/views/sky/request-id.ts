@@ -44,7 +44,7 @@ export async function asRequest<Result>(
       outcome = { error };
     }
     if ('id' in outcome) return outcome.id;
-    const named = { name, cluster: cluster?.slice(0, 200) ?? null };
+    const named = { name, cluster: typeof cluster === 'string' ? cluster.slice(0, 200) : null };
     if ('result' in outcome) return (await client.requests.record({ ...named, ...outcome })).id;
     const { code, message, details } = outcome.error;
     return (await client.requests.record({ ...named, error: { code, message, details: { ...details } } })).id;
