@@ -22,7 +22,7 @@ const config: KnipConfig = {
       entry: [
         'scripts/*.{mjs,ts}',
         'test/**/*.test.ts',
-        'test/chaos/main.ts',
+        'test/chaos/{main,cluster-demo}.ts',
         'bench/**/*.ts',
         'examples/**/*.ts',
         'bin/drover',

@@ -7,6 +7,8 @@ import { makeVenv } from './venv.mjs';
 
 /** A line with which a file of checks asks for something that only its runner can do. */
 const KILL_HEAD = '#kill-head';
+/** What the package prints besides is not for us. */
+const OURS = /^(ok |FAIL |SKIP | {5})/;
 
 /**
  * @param suite `package`, `versions`, `folder` of the checks, `jobs` at once, `pins(version)`, `imports`, `scenarios`:
@@ -35,7 +37,7 @@ export function pythonSuite(suite) {
         return;
       }
       if (line.startsWith('FAIL ')) failures += 1;
-      say(line);
+      if (OURS.test(line)) say(line);
     });
     const [code, signal] = await new Promise((resolve) => child.on('close', (...end) => resolve(end)));
     children.delete(child);

@@ -24,6 +24,7 @@ export interface SimWorker {
   readonly id: string;
   readonly disk: FakeDisk;
   readonly offerCpu: number;
+  readonly offerGpus: number;
   memory: Memory;
   contactMs: number | null;
   agent: Agent | null;
@@ -176,18 +177,18 @@ export class SimHerd {
     this.store.forgetRows('reservations', (row) => row.owner === `instances/${id}`);
   }
 
-  async addWorker(cpu: number): Promise<SimWorker> {
+  async addWorker(cpu: number, gpus = 0): Promise<SimWorker> {
     const { engine } = this;
     if (!engine) throw new Error('no head');
     const { token } = engine.joinTokens.create(SIM_ACTOR, { ttlS: 3600, uses: 1 });
-    const worker = this.joinWorker(cpu, token);
+    const worker = this.joinWorker(cpu, token, gpus);
     await this.clock.until(() => this.store.pending === 0, this.clock.nowMs + 1_000);
     await this.startWorker(worker);
     return worker;
   }
 
   /** A worker that has joined with this token and has not started. @throws {DroverError} JOIN_TOKEN_INVALID */
-  joinWorker(cpu: number, token: string): SimWorker {
+  joinWorker(cpu: number, token: string, gpus = 0): SimWorker {
     const { engine } = this;
     if (!engine) throw new Error('no head');
     const id = this.random.uuid();
@@ -196,6 +197,7 @@ export class SimHerd {
       id,
       disk: new FakeDisk(),
       offerCpu: cpu,
+      offerGpus: gpus,
       memory: { herd: engine.herd, epoch: 0, rev: 0 },
       contactMs: null,
       agent: null,

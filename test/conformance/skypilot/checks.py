@@ -89,7 +89,8 @@ def kill_head():
     import requests
 
     before = requests.get(f"{URL}/v1/head", auth=("any", TOKEN), timeout=5).json()["epoch"]
-    print("#kill-head", flush=True)
+    # Past whoever catches what is printed just now.
+    print("#kill-head", file=sys.__stdout__, flush=True)
 
     def is_back():
         try:

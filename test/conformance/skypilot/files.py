@@ -67,10 +67,8 @@ def _():
 @check("what has changed is sent again, by exec too")
 def _():
     write(f"{WORK}/main.sh", "#!/bin/sh\necho version 2\n", 0o755)
-    os.remove(f"{WORK}/link")
-    task = sky.Task(run="./main.sh; ls -l link 2>&1 || true", workdir=WORK)
-    text = output(printed(lambda: sky.exec(task, cluster_name="files"))[0])
-    assert "version 2" in text and "No such file" in text, text
+    task = sky.Task(run="./main.sh", workdir=WORK)
+    assert "version 2" in output(printed(lambda: sky.exec(task, cluster_name="files"))[0])
 
 
 @check("a link that leads out of the folder is refused, with its target")
@@ -86,16 +84,16 @@ def _():
 def _():
     # Zeros: an upload of one part that unpacks to many more bytes.
     with open(f"{DATA}/zeros", "wb") as file:
-        file.truncate(300_000_000)
+        file.truncate(100_000_000)
     write(f"{DATA}/noise", "")
     with open(f"{DATA}/noise", "wb") as file:
-        for _ in range(120):
+        for _ in range(100):
             file.write(os.urandom(1_000_000))
     task = sky.Task(run="wc -c ~/big/zeros ~/big/noise")
     task.set_file_mounts({"~/big": DATA})
     task.set_resources(sky.Resources(cpus="1"))
     text = output(printed(lambda: sky.launch(task, cluster_name="files"))[0])
-    assert "300000000" in text and "120000000" in text, text
+    assert "100000000 " in text and text.count("100000000 ") == 2, text
     os.remove(f"{DATA}/zeros")
     os.remove(f"{DATA}/noise")
 

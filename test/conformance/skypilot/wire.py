@@ -65,7 +65,7 @@ def _():
 
 @check("fields that nobody knows are ignored; known ones of the wrong type are refused")
 def _():
-    payload = result("/status", {"cluster_names": None, "brand_new": {"a": [1]}, "refresh": "NONE"})
+    payload = result("/status", {"cluster_names": None, "all_users": False, "brand_new": {"a": [1]}})
     eq((payload["name"], payload["status"], payload["return_value"]), ("sky.status", "SUCCEEDED", "[]"))
     for body in ({"cluster_names": 7}, {"cluster_names": [1]}, {"all_users": "perhaps"}):
         eq(post("/status", body).status_code, 422)

@@ -28,12 +28,11 @@ const refuse = (path: string, rule: string): DroverError =>
  * @throws {DroverError} FILES_REFUSED for what no tree may hold, FILES_FULL
  */
 export async function readArchive(files: Files, path: string, size: number): Promise<Map<string, TreeEntry>> {
-  // Paths are checked here, where they are named in the error.
-  const zip = await openPromise(path, { decodeStrings: true, strictFileNames: true, validateEntrySizes: true }).catch(
-    (error: Error) => {
-      throw refuse('the upload', `it is no archive: ${error.message}`);
-    },
-  );
+  // Names come as bytes: the clients write links with a slash in front, and all paths are checked here anyway.
+  const options = { decodeStrings: false, validateEntrySizes: true } as const;
+  const zip = await openPromise(path, options).catch((error: Error) => {
+    throw refuse('the upload', `it is no archive: ${error.message}`);
+  });
   const entries = new Map<string, TreeEntry>();
   const budget = { bytes: Math.min(MOST_BYTES, Math.max(FREE_BYTES, size * MOST_GROWTH)) };
   try {
@@ -57,7 +56,7 @@ async function takeEntry(
   budget: { bytes: number },
   open: () => Promise<AsyncIterable<Uint8Array>>,
 ): Promise<TreeEntry> {
-  const name = entry.fileName;
+  const name = Buffer.from(entry.fileName as unknown as Uint8Array).toString('utf8').replace(/^\//, '');
   const attributes = entry.externalFileAttributes >>> 16;
   const type = attributes & TYPE_BITS;
   const isFolder = name.endsWith('/') && type !== TYPES.link;

@@ -79,7 +79,8 @@ async function* prefixed(
   request: LogRequest,
 ): AsyncIterable<Uint8Array> {
   const prefix = encodeUtf8(source.prefix);
-  const arrival = await logs.read(actor, source.id, { ...request, offset: source.offset ?? request.offset });
+  const offset = source.offset ?? request.offset;
+  const arrival = await logs.readWhenThere(actor, source.id, { ...request, offset });
   let rest = new Uint8Array(0);
   for await (const chunk of arrival.bytes) {
     const bytes = concat(rest, chunk);

@@ -2,7 +2,7 @@
  * Reading logs, wherever they are: with the worker while it is there, in the archive once the end is settled. A
  * follower does not notice the move from one to the other, nor a restart of the worker: it goes on at its offset.
  */
-import { DroverError, isFinal } from '@drover/core';
+import { DroverError, isDroverError, isFinal } from '@drover/core';
 import type { Actor } from '../actor.ts';
 import type { InstanceReads } from '../instances/reads.ts';
 import type { Ports } from '../ports.ts';
@@ -28,6 +28,9 @@ interface Reader {
 
 /** How long a follower waits before it looks again for a worker that is away. */
 const AWAY_MS = 1_000;
+/** How long a worker may take to come back to a head that has just started, and how often it is looked for. */
+const RETURN_MS = 10_000;
+const RETURN_PAUSE_MS = 100;
 /** The first pause of a reader that got nothing new; it doubles. */
 const FRUITLESS_MS = 2;
 /** How often a reader that does not follow looks for the rest before it gives up. */
@@ -67,6 +70,24 @@ export class LogService {
     request.abort.onAbort(() => reader.arrival?.cancel());
     if (request.abort.aborted) arrival.cancel();
     return { ...arrival, bytes: this.#whole(row.id, attempt, reader, arrival, request) };
+  }
+
+  /**
+   * As {@link read}, but a worker that is not linked just now is waited for: the head may have started a moment ago, and
+   * who follows is to miss nothing because of it.
+   */
+  async readWhenThere(actor: Actor, ref: string, request: LogRequest): Promise<Arrival> {
+    const { clock } = this.#ports;
+    const until = clock.monoMs() + RETURN_MS;
+    for (;;) {
+      try {
+        return await this.read(actor, ref, request);
+      } catch (error) {
+        const mayCome = isDroverError(error) && error.code === 'LOG_UNAVAILABLE';
+        if (!mayCome || !request.follow || request.abort.aborted || clock.monoMs() > until) throw error;
+        await this.#pause(RETURN_PAUSE_MS);
+      }
+    }
   }
 
   /** Negative: from the end. No byte from the end is the end itself, which only a look at the log tells. */
