@@ -12,13 +12,11 @@ const steps = [
   vitestStep('e2e', 'test/e2e'),
   vitestStep('store', 'test/store'),
   vitestStep('examples', 'test/examples'),
-  existsSync(join(root, 'scripts/conformance.mjs'))
-    ? {
-        name: 'conformance',
-        command: [process.execPath, 'scripts/conformance.mjs', 'pylet'],
-        counts: countsInLastLines,
-      }
-    : { name: 'conformance', skip: 'scripts/conformance.mjs does not exist yet' },
+  ...['pylet', 'skypilot'].map((suite) => ({
+    name: suite,
+    command: [process.execPath, 'scripts/conformance.mjs', suite],
+    counts: countsInLastLines,
+  })),
   { ...vitestStep('conformance', 'test/conformance'), name: 'requests' },
   { name: 'nodes', command: [process.execPath, 'scripts/nodes.mjs'], counts: countsInLastLines },
   {
@@ -58,7 +56,7 @@ function vitestStep(name, folder) {
   return { name, ...vitestCommand(name, [name]), counts: () => readCounts(name) };
 }
 
-/** The conformance runner prints "N passed, N failed, N skipped" (any of them) in its last lines, and a line "SKIP name: reason" per skip. */
+/** A conformance suite prints "N passed, N failed, N skipped" (any of them) in its last lines, and a line "SKIP name: reason" per skip. */
 function countsInLastLines(output) {
   const tail = output.trimEnd().split('\n').slice(-5).join('\n');
   const count = (word) => Number(new RegExp(`(\\d+) ${word}`).exec(tail)?.[1] ?? 0);

@@ -27,7 +27,9 @@ export async function makeVenv(root, suite, version) {
   const install = ['-m', 'pip', 'install', '-q', '--disable-pip-version-check', '--retries', '1'];
   try {
     await run('python3', ['-m', 'venv', folder]);
-    await run(python, [...install, '-c', suite.pins(version), `${suite.package}==${version}`], { timeout: WAIT_MS });
+    await run(python, [...install, '-c', suite.pins(version), `${suite.package}==${version}`], {
+      timeout: WAIT_MS,
+    });
   } catch (error) {
     return { skip: `pip could not install it: ${lastLine(error)}` };
   }

@@ -1,8 +1,10 @@
 /** `drover/sky`: every function and error of the SkyPilot seeds, on a real head and two real workers. */
-import { execFile } from 'node:child_process';
+import { execFile, spawn } from 'node:child_process';
+import { once } from 'node:events';
 import {
   existsSync,
   mkdtempSync,
+  readdirSync,
   readFileSync,
   realpathSync,
   rmSync,
@@ -148,6 +150,38 @@ describe('a launch', () => {
     expect(await thrown(sky.streamAndGet(id, { logPath: 'x' }))).toBeInstanceOf(sky.ValueError);
     expect(await thrown(sky.streamAndGet(null, { logPath: 'x' }))).toBeInstanceOf(sky.ValueError);
     expect(await thrown(sky.streamAndGet('ffffffff'))).toBeInstanceOf(sky.ValueError);
+  });
+
+  it('goes on when the process that asked for it is killed', async () => {
+    const body = `
+      const task = new sky.Task('orphan', { setup: 'until test -e ~/go; do sleep 0.05; done', run: 'echo went on' });
+      const id = await sky.launch(task, { clusterName: 'orphan' });
+      console.log(id);
+      await sky.get(id);`;
+    const script = `import * as sky from ${JSON.stringify(DIST)};\n${body}`;
+    const child = spawn(process.execPath, ['--input-type=module', '-e', script], {
+      env: { ...process.env },
+      stdio: ['ignore', 'pipe', 'inherit'],
+    });
+    const [line] = (await once(child.stdout, 'data')) as [Buffer];
+    const id = line.toString().trim();
+    child.kill('SIGKILL');
+    await once(child, 'exit');
+    await until(
+      'its node is there',
+      async () => (await herd.client.clusters.get('orphan')).nodes[0]?.address != null,
+    );
+    const homes = ['one', 'two'].map((name) => join(herd.stateOf(name), 'homes'));
+    const home = () =>
+      homes.flatMap((path) => (existsSync(path) ? readdirSync(path).map((name) => join(path, name)) : []));
+    await until('a home is there', () => home().length > 0);
+    // Which of the homes is the new one does not matter: in the others nobody looks.
+    for (const path of home()) writeFileSync(join(path, 'go'), '');
+    const [jobId] = (await sky.get(id as sky.RequestId<sky.Launched>)) ?? [];
+    const log = collector();
+    expect(await sky.tailLogs('orphan', jobId, true, { outputStream: log })).toBe(0);
+    expect(log.text()).toContain('went on');
+    await sky.get(await sky.down('orphan'));
   });
 
   it('makes a name where none is given, takes a Dag of one task, and after a dry run has no handle', async () => {

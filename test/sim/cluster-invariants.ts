@@ -27,7 +27,8 @@ function startedTwice({ workers }: SimHerd, { ranks, counted }: ClusterBooks): s
       const order = disk.processes.get(start)?.order;
       const taskId = order?.context?.['DROVER_TASK_ID'];
       const role = order?.context?.['DROVER_SETUP_NODE_RANK'] === undefined ? 'run' : 'setup';
-      const key = taskId === undefined ? start : `${taskId} ${role} ${order?.context?.['DROVER_NODE_RANK']}`;
+      // What only prepares has no number; two of one instant share its id.
+      const key = taskId === undefined || taskId.endsWith('_0') ? start : `${taskId} ${role} ${order?.context?.['DROVER_NODE_RANK']}`;
       const before = ranks.get(key);
       if (before !== undefined) return `started twice: ${key} as ${before} and ${start}`;
       ranks.set(key, start);
@@ -69,10 +70,11 @@ export function unsettled(herd: SimHerd, { accepted }: ClusterBooks): string | n
   const { tables, liveJobs } = engine.state;
   for (const id of accepted) if (!tables.requests.get(id)) return `request ${id} is lost`;
   for (const row of tables.requests.all())
-    if (!isRequestFinal(row.status)) return `request ${row.verb} ${row.cluster} ${row.id} is ${row.status}`;
+    if (!isRequestFinal(row.status) && !waitsInLine(herd, row.owner))
+      return `request ${row.verb} ${row.cluster} ${row.id} is ${row.status}`;
   for (const row of tables.jobs.all()) {
     const cluster = tables.clusters.get(row.owner?.slice('clusters/'.length) ?? '');
-    if (!isJobFinal(row.status))
+    if (!isJobFinal(row.status) && !waitsInLine(herd, row.owner))
       return `job ${row.number} of ${cluster?.name} (${cluster?.status}, ${cluster?.reason?.message}) is ${row.status}`;
   }
   for (const row of tables.clusters.all()) {
@@ -80,6 +82,12 @@ export function unsettled(herd: SimHerd, { accepted }: ClusterBooks): string | n
     if (problem !== null) return `${row.name} (${row.status}, wanted ${row.desired}): ${problem}`;
   }
   return outOfOrder(herd) ?? strayHomes(herd) ?? strayReservations(herd);
+}
+
+/** Somebody else has what it wants, and it was told to wait. */
+function waitsInLine({ engine }: SimHerd, owner: string | null): boolean {
+  const cluster = engine?.state.tables.clusters.get(owner?.slice('clusters/'.length) ?? '');
+  return cluster?.reason?.code === 'WAITING_FOR_NODES' && cluster.retryUntilUp;
 }
 
 function unfit({ engine }: SimHerd, row: ClusterRow, isBusy: boolean): string | null {

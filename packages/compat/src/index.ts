@@ -1,3 +1,3 @@
 export type { PyletContext } from './pylet/context.ts';
 export { pyletNotFound, registerPylet } from './pylet/register.ts';
-export { registerSkypilot } from './skypilot/register.ts';
+export { registerSkypilot, skypilotNotFound } from './skypilot/register.ts';

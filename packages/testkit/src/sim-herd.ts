@@ -216,7 +216,20 @@ export class SimHerd {
     const life: Life = { dead: false, skewMs: worker.life.skewMs };
     worker.life = life;
     const world = this.clock.view({ dead: false, skewMs: 0 });
-    const physical = { cpu: worker.offerCpu, memoryMiB: 100_000, diskMiB: 100_000, gpus: 0, ports: 1000 };
+    const gpus = Array.from({ length: worker.offerGpus }, (_, index) => ({
+      index,
+      uuid: `GPU-${worker.id}-${index}`,
+      model: 'NVIDIA H100 80GB HBM3',
+      memoryMiB: 81_559,
+      computeCapability: '9.0',
+    }));
+    const physical = {
+      cpu: worker.offerCpu,
+      memoryMiB: 100_000,
+      diskMiB: 100_000,
+      gpus: gpus.length,
+      ports: 1000,
+    };
     const agent = new Agent(
       {
         clock: this.clock.view(life),
@@ -248,7 +261,7 @@ export class SimHerd {
           hostname: 'sim',
           physical,
           schedulable: physical,
-          gpus: [],
+          gpus,
           supervision: { shim: 'sh', cgroup: 'none', memoryEnforced: false, notes: [] },
           version: 'sim',
           homes: true,

@@ -50,6 +50,24 @@ def _():
         eq(text.count(f"step {step}\n"), 1)
 
 
+@check("who follows a job goes on where it was, and sees each line once", since="0.10")
+def _():
+    task = sky.Task(run="for i in 1 2 3 4 5 6; do echo row $i; sleep 0.5; done")
+    job, _ = sky.get(sky.exec(task, cluster_name="followed"))
+    seen = []
+    thread = threading.Thread(
+        target=lambda: seen.append(printed(lambda: sky.tail_logs("followed", job, follow=True)))
+    )
+    thread.start()
+    until(lambda: sky.get(sky.job_status("followed", [job]))[job].value == "RUNNING")
+    kill_head()
+    thread.join(30)
+    code, text = seen[0]
+    eq(code, 0)
+    for row in range(1, 7):
+        eq(text.count(f"row {row}\n"), 1)
+
+
 @check("clusters are taken down by the head that came after")
 def _():
     for name in ("outlives", "followed"):

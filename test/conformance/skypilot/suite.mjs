@@ -14,7 +14,7 @@ export const { run, end } = pythonSuite({
   /** A start of the command line is two seconds of one core. */
   jobs: 2,
   scenarios: [
-    { name: 'sdk', each: true, files: ['restart'] },
+    { name: 'sdk', each: true, files: ['sdk', 'errors', 'files', 'wire', 'restart'] },
     { name: 'cli', each: true, files: ['cli'] },
   ],
 });

@@ -70,11 +70,7 @@ export function apiRoutes(scope: FastifyInstance, context: SkypilotContext): voi
     const follow = query.flag('follow', true);
     const tail = Math.max(0, query.integer('tail') ?? 0);
     const options = { follow, tail, abort: abortOf(reply) };
-    await sendLines(
-      context,
-      reply,
-      withHeartbeat(requestLogs.read(actorOf(request), found.id, options)),
-    );
+    await sendLines(context, reply, withHeartbeat(requestLogs.read(actorOf(request), found.id, options)));
   });
 
   scope.get('/api/status', async (request) => {

@@ -61,19 +61,20 @@ export class Body {
   }
 
   integers(key: string): number[] | null {
-    const items = this.#list(key);
-    return items && items.map((item) => {
+    const whole = (item: unknown): number => {
       const number = typeof item === 'string' ? Number(item) : item;
       return Number.isSafeInteger(number) ? (number as number) : this.#refuse(key, 'whole numbers', item);
-    });
+    };
+    return this.#list(key)?.map(whole) ?? null;
   }
 
   /** A single text counts as a list of one. */
   texts(key: string): string[] | null {
     const value = this.#fields[key];
     if (typeof value === 'string') return [value];
-    const items = this.#list(key);
-    return items && items.map((item) => (typeof item === 'string' ? item : this.#refuse(key, 'strings', item)));
+    const text = (item: unknown): string =>
+      typeof item === 'string' ? item : this.#refuse(key, 'strings', item);
+    return this.#list(key)?.map(text) ?? null;
   }
 
   object(key: string): Fields {

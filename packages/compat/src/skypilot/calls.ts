@@ -9,6 +9,9 @@ import { type ErrorFact, errorFactOf } from './facts.ts';
 
 const KEEP_MS = 15 * 60_000;
 const MOST_CALLS = 20_000;
+/** Of an id, and of what may stand for one. */
+const ID_CHARS = 36;
+const FEWEST_CHARS = 3;
 const MOST_CHARS = 64 * 1024 * 1024;
 
 /** What a call came to. */
@@ -79,9 +82,10 @@ export class Calls {
   /** By id or its beginning. @throws {DroverError} AMBIGUOUS */
   find(ref: string): Call | undefined {
     const exact = this.#calls.get(ref);
-    if (exact || ref.length < 3) return exact;
+    if (exact || ref.length < FEWEST_CHARS || ref.length >= ID_CHARS) return exact;
     const matches = [...this.#calls.keys()].filter((id) => id.startsWith(ref));
-    if (matches.length > 1) throw new DroverError('AMBIGUOUS', { ref, matches: matches.slice(0, 5).join(', ') });
+    if (matches.length > 1)
+      throw new DroverError('AMBIGUOUS', { ref, matches: matches.slice(0, 5).join(', ') });
     return this.#calls.get(matches[0] ?? '');
   }
 

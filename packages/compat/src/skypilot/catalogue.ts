@@ -91,7 +91,9 @@ export function catalogueRoutes(scope: FastifyInstance, context: SkypilotContext
         for (const each of askable(count)) known.add(each);
         counts.set(name, known);
       }
-      return { value: Object.fromEntries([...counts].map(([name, set]) => [name, [...set].sort((a, b) => a - b)])) };
+      return {
+        value: Object.fromEntries([...counts].map(([name, set]) => [name, [...set].sort((a, b) => a - b)])),
+      };
     });
   });
 
@@ -125,7 +127,9 @@ export function catalogueRoutes(scope: FastifyInstance, context: SkypilotContext
   });
   scope.get('/ssh_node_pools', async () => {
     const known = engine.infra.names();
-    return Object.fromEntries(known.map((infra) => [placeOf(infra, known).slice('ssh/'.length), { hosts: [] }]));
+    return Object.fromEntries(
+      known.map((infra) => [placeOf(infra, known).slice('ssh/'.length), { hosts: [] }]),
+    );
   });
 }
 
@@ -147,10 +151,7 @@ function gpusOf(states: readonly InfraState[]): Gpus[] {
 }
 
 /** What may be asked of so many: powers of two, and all. */
-const askable = (count: number): number[] => [
-  ...[1, 2, 4, 8, 16, 32].filter((each) => each < count),
-  count,
-];
+const askable = (count: number): number[] => [...[1, 2, 4, 8, 16, 32].filter((each) => each < count), count];
 
 function filterOf(body: Body): (gpus: Gpus) => boolean {
   const name = body.optionalText('name_filter');

@@ -2,8 +2,8 @@
 import { DroverError } from '@drover/core';
 import type { Actor } from '@drover/engine';
 import type { FastifyInstance } from 'fastify';
-import type { SkypilotContext } from './context.ts';
 import type { Answer } from './calls.ts';
+import type { SkypilotContext } from './context.ts';
 import { type Dialect, dialectOf } from './dialect.ts';
 import { autostopOf, notesOf } from './launch.ts';
 import { viewCost, viewRecord } from './records.ts';
@@ -91,7 +91,9 @@ export function clusterRoutes(scope: FastifyInstance, context: SkypilotContext):
     await engine.state.durableUnlessStalled(engine.state.tables.clusters.lastRev);
     const known = engine.infra.names();
     const chosen = items.filter(({ row }) => wish.names === null || wish.names.includes(row.name));
-    return { value: chosen.map(({ row, cost }) => viewCost(engine.viewCluster(row), cost, known, wish.dialect)) };
+    return {
+      value: chosen.map(({ row, cost }) => viewCost(engine.viewCluster(row), cost, known, wish.dialect)),
+    };
   };
   scope.post('/cost_report', async (request, reply) => {
     const asked = askedOf(context, request, 'cost_report');
@@ -135,7 +137,11 @@ function patternOf(glob: string): RegExp {
 
 /** Nothing stands between a node and its network, so the ports that a task names are open where its node is. */
 function endpointsOf(
-  view: { readonly name: string; readonly ports: readonly string[]; readonly nodes: readonly { readonly address: string | null }[] },
+  view: {
+    readonly name: string;
+    readonly ports: readonly string[];
+    readonly nodes: readonly { readonly address: string | null }[];
+  },
   port: number | null,
 ): Record<string, string> {
   const ports = view.ports.flatMap((range) => {

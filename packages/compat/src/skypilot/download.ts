@@ -29,7 +29,8 @@ export async function sendLogs(
   const zip = new ZipFile();
   // One at a time: each is a stream from a worker.
   const filling = (async () => {
-    for (const { folder, job } of jobs) await addJob(context, actor, reply, zip, folder.replace('~', HOME), job);
+    for (const { folder, job } of jobs)
+      await addJob(context, actor, reply, zip, folder.replace('~', HOME), job);
     zip.end();
   })();
   filling.catch((error: Error) => (zip.outputStream as Readable).destroy(error));

@@ -36,6 +36,10 @@ export function handleOf(
 
 export const noHandle = (dialect: Dialect): unknown => (dialect === 'old' ? NO_HANDLE : null);
 
+/** A name for machines of which nothing is known any more: clients ask every name for its price. */
+const NO_INSTANCE = '0CPU--0GB';
+export const UNKNOWN_RESOURCES = { infra: 'ssh/unknown', instance_type: NO_INSTANCE };
+
 /** Resources as the fields of a task file. Null: nothing is known of the machines yet. */
 export function resourcesOf(
   cluster: Pick<ClusterView, 'infra' | 'perNode' | 'spot'>,
@@ -96,7 +100,7 @@ export function pickledResources(
     _cloud: new PyObject('sky.clouds.kubernetes', 'Kubernetes', null),
     _region: infra?.split('/').at(-1) ?? null,
     _zone: null,
-    _instance_type: perNode === null ? null : instanceName(perNode),
+    _instance_type: perNode === null ? NO_INSTANCE : instanceName(perNode),
     _use_spot_specified: spot,
     _use_spot: spot,
     _job_recovery: null,

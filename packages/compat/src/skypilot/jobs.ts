@@ -5,8 +5,8 @@ import type { FastifyInstance } from 'fastify';
 import type { SkypilotContext } from './context.ts';
 import { folderOf } from './download.ts';
 import { viewJob } from './records.ts';
-import { type Asked, answerLater, askedOf, change, sayRequest } from './submit.ts';
 import { sendLines, withHeartbeat } from './stream.ts';
+import { type Asked, answerLater, askedOf, change, sayRequest } from './submit.ts';
 
 /** What the clients leave with, by how the job stands. */
 const EXIT = { ok: 0, failed: 100, notFinished: 101, notFound: 102, cancelled: 103 } as const;
@@ -14,8 +14,7 @@ const EXIT = { ok: 0, failed: 100, notFinished: 101, notFound: 102, cancelled: 1
 export function jobRoutes(scope: FastifyInstance, context: SkypilotContext): void {
   const { engine, abortOf } = context;
   const { clusters, jobs, jobLogs } = engine.work;
-  const settled = (): Promise<unknown> =>
-    engine.state.durableUnlessStalled(engine.state.tables.jobs.lastRev);
+  const settled = (): Promise<unknown> => engine.state.durableUnlessStalled(engine.state.tables.jobs.lastRev);
 
   scope.post('/queue', async (request, reply) => {
     const asked = askedOf(context, request, 'queue');
@@ -103,7 +102,8 @@ export function jobRoutes(scope: FastifyInstance, context: SkypilotContext): voi
       const cluster = clusters.getUp(actor, body.text('cluster_name'));
       const all = jobs.list(actor, cluster);
       // Without numbers it is the newest.
-      const chosen = numbers === null ? all.slice(0, 1) : all.filter((row) => numbers.includes(row.number ?? 0));
+      const chosen =
+        numbers === null ? all.slice(0, 1) : all.filter((row) => numbers.includes(row.number ?? 0));
       await settled();
       return { value: foldersOf(asked, cluster, chosen) };
     });
@@ -112,7 +112,9 @@ export function jobRoutes(scope: FastifyInstance, context: SkypilotContext): voi
 
 function foldersOf({ actor }: Asked, cluster: ClusterRow, rows: readonly JobRow[]): Record<string, string> {
   const user = userIdOf(actor);
-  return Object.fromEntries(rows.map((row) => [String(row.number), folderOf(user, cluster.name, row.taskId)]));
+  return Object.fromEntries(
+    rows.map((row) => [String(row.number), folderOf(user, cluster.name, row.taskId)]),
+  );
 }
 
 const userIdOf = (actor: Actor): string => actor.user?.id ?? actor.name;

@@ -81,13 +81,18 @@ export function launchRoutes(scope: FastifyInstance, context: SkypilotContext): 
       const draft = readTask(context, body.text('task'), dialectOf(request));
       const task = await taskWithFiles(context, draft, sentBy(asked), true);
       const exec = { task, dryrun: body.flag('dryrun'), down: body.flag('down') };
-      return exec.dryrun ? reads.dryrunExec(actor, name, exec) : clusters.exec(actor, name, exec, notesOf(body));
+      return exec.dryrun
+        ? reads.dryrunExec(actor, name, exec)
+        : clusters.exec(actor, name, exec, notesOf(body));
     });
   });
 }
 
 /** Minutes as the clients say them: none, or a negative number, is no autostop. */
-export function autostopOf(body: Body, key: 'idle_minutes' | 'idle_minutes_to_autostop'): AutostopSpec | null {
+export function autostopOf(
+  body: Body,
+  key: 'idle_minutes' | 'idle_minutes_to_autostop',
+): AutostopSpec | null {
   const idleMinutes = body.integer(key);
   if (idleMinutes === null || idleMinutes < 0) return null;
   const said = body.optionalText('wait_for') ?? 'jobs';
@@ -101,8 +106,12 @@ export function autostopOf(body: Body, key: 'idle_minutes' | 'idle_minutes_to_au
 export function notesOf(body: Body): CallNotes & { readonly foreign: Record<string, unknown> } {
   const command = body.optionalText('entrypoint_command');
   const foreign = { credentials: body.flag('include_credentials') };
-  return { foreign, ...(command && { lastUse: command.slice(0, COMMAND_CHARS) }) };
+  return { foreign, ...(command && { lastUse: withoutSecrets(command).slice(0, COMMAND_CHARS) }) };
 }
+
+/** Lists show the command to everybody: what a secret is stays out, up to the next option. */
+const withoutSecrets = (command: string): string =>
+  command.replace(/(--secret[\s=]+['"]?\w+=).*?(?=\s-|$)/gs, '$1...');
 
 const sentBy = ({ actor, body }: Asked): Sent => ({
   user: actor.user?.id ?? actor.name,
@@ -128,7 +137,8 @@ function refuseOptions(body: Body): void {
     throw new DroverError('NOT_SUPPORTED', { rule });
   };
   const backend = body.optionalText('backend');
-  if (backend !== null && backend !== 'cloudvmray') refuse(`the backend ${backend} is not there: leave it out`);
+  if (backend !== null && backend !== 'cloudvmray')
+    refuse(`the backend ${backend} is not there: leave it out`);
   if (body.optionalText('clone_disk_from') !== null) refuse('disks of other clusters cannot be cloned');
   if (body.flag('resize')) refuse('a cluster cannot be resized: tear it down and launch it anew');
 }

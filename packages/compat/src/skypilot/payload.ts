@@ -28,7 +28,7 @@ interface Parts {
 
 /** With its answer. */
 export function payloadOfRow(context: SkypilotContext, row: RequestRow, dialect: Dialect): object {
-  const value = row.status === 'SUCCEEDED' ? valueOf(context, row, dialect) : null;
+  const value = row.status === 'SUCCEEDED' ? answerOf(context, row, dialect) : null;
   return payload(partsOfRow(row), JSON.stringify(value), dialect);
 }
 
@@ -86,7 +86,7 @@ function payload(parts: Parts, value: string, dialect: Dialect): object {
 }
 
 /** The answer of a request that has succeeded, in the shape that its name stands for. */
-function valueOf(context: SkypilotContext, row: RequestRow, dialect: Dialect): unknown {
+function answerOf(context: SkypilotContext, row: RequestRow, dialect: Dialect): unknown {
   const { verb } = row;
   if (verb === 'start') return handleOfRow(context, row, row.cluster ?? '', dialect);
   if (verb !== 'launch' && verb !== 'exec') return row.result;
@@ -100,4 +100,3 @@ function handleOfRow({ engine }: SkypilotContext, row: RequestRow, name: string,
   const cluster = engine.state.tables.clusters.get(row.owner?.replace(/^clusters\//, '') ?? '');
   return handleOf(cluster ? engine.viewCluster(cluster) : null, name, dialect, engine.infra.names());
 }
-

@@ -1,7 +1,7 @@
 /** Clusters and jobs as the records of the clients. Times are whole seconds of the Unix clock there. */
 import type { ClusterJobView, ClusterView, CostView } from '@drover/core/wire';
 import type { Dialect } from './dialect.ts';
-import { handleOf, noHandle, pickledResources, plain, resourcesOf } from './handle.ts';
+import { handleOf, noHandle, pickledResources, plain, resourcesOf, UNKNOWN_RESOURCES } from './handle.ts';
 import { pickleBase64 } from './pickle.ts';
 import { placeOf } from './places.ts';
 
@@ -12,7 +12,8 @@ const EMPTY_PICKLED = 'gAROLg==';
 export const WORKSPACE = 'default';
 
 const seconds = (stamp: string): number => Math.floor(Date.parse(stamp) / 1000);
-const secondsOrNull = (stamp: string | null): number | null => (stamp === null ? null : Date.parse(stamp) / 1000);
+const secondsOrNull = (stamp: string | null): number | null =>
+  stamp === null ? null : Date.parse(stamp) / 1000;
 
 export function viewRecord(
   view: ClusterView,
@@ -94,7 +95,10 @@ export function viewCost(
     duration: Math.round(cost.durationS),
     last_use: cluster.lastUse,
     num_nodes: cost.numNodes,
-    resources: dialect === 'old' ? pickleBase64(pickledResources(cluster)) : resourcesOf(cluster, known),
+    resources:
+      dialect === 'old'
+        ? pickleBase64(pickledResources(cluster))
+        : (resourcesOf(cluster, known) ?? UNKNOWN_RESOURCES),
     resources_str: shownResources(cluster),
     resources_str_full: shownResources(cluster),
     cluster_hash: cluster.id,

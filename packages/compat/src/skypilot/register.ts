@@ -1,6 +1,6 @@
 /** The SkyPilot adapter: the wire protocol of the packages 0.14.1 and 0.9.x as calls on the engine. */
 import { isDroverError } from '@drover/core';
-import type { FastifyError, FastifyInstance } from 'fastify';
+import type { FastifyError, FastifyInstance, FastifyRequest } from 'fastify';
 import { apiRoutes } from './api.ts';
 import { Calls } from './calls.ts';
 import { catalogueRoutes } from './catalogue.ts';
@@ -49,6 +49,19 @@ export function registerSkypilot(app: FastifyInstance, options: SkypilotOptions)
       { prefix },
     );
   }
+}
+
+/** What the adapter answers to a path that it does not have; null when it is none of its clients that asks. */
+export function skypilotNotFound(
+  request: FastifyRequest,
+  path: string,
+): { status: number; body: { detail: string } } | null {
+  const isClient = request.headers['x-skypilot-api-version'] !== undefined;
+  if (!isClient && !path.startsWith('/compat/skypilot/')) return null;
+  return {
+    status: 404,
+    body: { detail: `there is no ${request.method} ${path.slice(0, 200)} on this head` },
+  };
 }
 
 /** `{detail}`, with the status that makes the clients wait, or tells their user what to do. */

@@ -4,8 +4,8 @@
  */
 import type { FastifyInstance } from 'fastify';
 import type { SkypilotContext } from './context.ts';
-import { askedOf, answerLater, notBuilt, sayRequest, submit } from './submit.ts';
 import { sendLines } from './stream.ts';
+import { answerLater, askedOf, notBuilt, sayRequest, submit } from './submit.ts';
 
 const NO_JOBS = { jobs: [], total: 0, total_no_filter: 0, status_counts: {}, infra_options: [] };
 
@@ -105,10 +105,15 @@ export function unbuiltRoutes(scope: FastifyInstance, context: SkypilotContext):
       await sendLines(context, reply, nothing());
     });
   }
-  for (const url of REFUSED_AT_ONCE) scope.post(url, async () => { throw notBuilt('these changes'); });
+  for (const url of REFUSED_AT_ONCE)
+    scope.post(url, async () => {
+      throw notBuilt('these changes');
+    });
   scope.get('/users', async () => []);
   scope.get('/workspaces', async (request, reply) => {
-    await answerLater(context, reply, askedOf(context, request, 'workspaces.get'), () => ({ value: { default: {} } }));
+    await answerLater(context, reply, askedOf(context, request, 'workspaces.get'), () => ({
+      value: { default: {} },
+    }));
   });
   scope.get('/users/me/workspace', async () => ({
     workspace: 'default',

@@ -1,7 +1,7 @@
 /** What one uploaded archive held: its entries by path, with their contents in the store of files. */
 import { brokenPathRule, DroverError, leavesTree, TREE_LIMITS, type TreeEntry } from '@drover/core';
 import type { Files } from '@drover/engine';
-import { type Entry as ZipEntry, openPromise } from 'yauzl';
+import { openPromise, type Entry as ZipEntry } from 'yauzl';
 
 /** Unpacked, over all entries. */
 const MOST_BYTES = 256 * 2 ** 30;
@@ -36,14 +36,18 @@ export async function readArchive(files: Files, path: string, size: number): Pro
   const entries = new Map<string, TreeEntry>();
   const budget = { bytes: Math.min(MOST_BYTES, Math.max(FREE_BYTES, size * MOST_GROWTH)) };
   try {
-    if (zip.entryCount > TREE_LIMITS.entries) throw refuse('the upload', `at most ${TREE_LIMITS.entries} files`);
+    if (zip.entryCount > TREE_LIMITS.entries)
+      throw refuse('the upload', `at most ${TREE_LIMITS.entries} files`);
     for await (const entry of zip.eachEntry()) {
       const made = await takeEntry(files, entry, budget, () => zip.openReadStreamPromise(entry));
       entries.set(made.path, made);
     }
   } catch (error) {
     if (error instanceof DroverError) throw error;
-    throw refuse('the upload', `it cannot be unpacked: ${error instanceof Error ? error.message : String(error)}`);
+    throw refuse(
+      'the upload',
+      `it cannot be unpacked: ${error instanceof Error ? error.message : String(error)}`,
+    );
   } finally {
     zip.close();
   }
@@ -56,7 +60,9 @@ async function takeEntry(
   budget: { bytes: number },
   open: () => Promise<AsyncIterable<Uint8Array>>,
 ): Promise<TreeEntry> {
-  const name = Buffer.from(entry.fileName as unknown as Uint8Array).toString('utf8').replace(/^\//, '');
+  const name = Buffer.from(entry.fileName as unknown as Uint8Array)
+    .toString('utf8')
+    .replace(/^\//, '');
   const attributes = entry.externalFileAttributes >>> 16;
   const type = attributes & TYPE_BITS;
   const isFolder = name.endsWith('/') && type !== TYPES.link;
@@ -99,6 +105,9 @@ export function entriesBelow(index: UploadIndex, path: string): TreeEntry[] | nu
   }
   for (const [link, target] of links)
     if (leavesTree(links, link))
-      throw refuse(`/${below}${link}`, `it is a link to ${target}, which leaves the folder: put what it leads to in its place`);
+      throw refuse(
+        `/${below}${link}`,
+        `it is a link to ${target}, which leaves the folder: put what it leads to in its place`,
+      );
   return entries.length === 0 && itself === undefined ? null : entries;
 }

@@ -65,7 +65,9 @@ export class Uploads {
       await rename(draft, join(folder, String(index)));
     } catch (error) {
       await rm(draft, { force: true });
-      throw error;
+      throw (error as NodeJS.ErrnoException).code === 'ENOSPC'
+        ? new DroverError('FILES_FULL', { rule: 'the disk is full' })
+        : error;
     }
     const here = new Set(await readdir(folder));
     const missing = Array.from({ length: count }, (_, at) => at).filter((at) => !here.has(String(at)));
@@ -89,7 +91,10 @@ export class Uploads {
       if (!entries) continue;
       return (await this.#files.putTree({ v: 1, entries })).tree;
     }
-    throw new DroverError('FILES_REFUSED', { path, rule: 'it has not been uploaded, or too long ago: launch again' });
+    throw new DroverError('FILES_REFUSED', {
+      path,
+      rule: 'it has not been uploaded, or too long ago: launch again',
+    });
   }
 
   /** Lets go of what nobody can need any more: contents go after a day. */
@@ -128,17 +133,21 @@ export class Uploads {
   }
 
   async #read(user: string, id: string): Promise<UploadIndex | null> {
-    const text = await readFile(this.#place(user, id, INDEX), 'utf8').catch((error: NodeJS.ErrnoException) => {
-      if (error.code === 'ENOENT') return null;
-      throw error;
-    });
+    const text = await readFile(this.#place(user, id, INDEX), 'utf8').catch(
+      (error: NodeJS.ErrnoException) => {
+        if (error.code === 'ENOENT') return null;
+        throw error;
+      },
+    );
     if (text === null) return null;
     const entries = text === '' ? [] : text.split('\n').map((line) => JSON.parse(line) as TreeEntry);
     return new Map(entries.map((entry) => [entry.path, entry]));
   }
 
   async #newest(user: string): Promise<string[]> {
-    const names = (await namesIn(join(this.#dir, checked('user_hash', user)))).filter((name) => name.endsWith(INDEX));
+    const names = (await namesIn(join(this.#dir, checked('user_hash', user)))).filter((name) =>
+      name.endsWith(INDEX),
+    );
     const aged = await Promise.all(
       names.map(async (name) => ({ name, at: (await stat(join(this.#dir, user, name))).mtimeMs })),
     );

@@ -2,6 +2,7 @@
  * Controller: each cluster comes a step closer to what is wanted of it. It reads rows and nothing else, so that the
  * path after a restart is the ordinary path.
  */
+import { DroverError } from '@drover/core';
 import { SYSTEM } from '../actor.ts';
 import type { InfraService } from '../infra/infra-service.ts';
 import { moveJob } from '../jobs/move.ts';
@@ -12,13 +13,14 @@ import type { MachineRow } from '../machines/row.ts';
 import type { MachineService } from '../machines/service.ts';
 import type { Ports } from '../ports.ts';
 import type { Controller } from '../reconcile/reconciler.ts';
-import { say } from '../requests/service.ts';
+import { errorFactOf, reasonOf, say, settleRequest } from '../requests/service.ts';
 import type { Scheduler } from '../scheduler/scheduler.ts';
 import type { InstanceRow } from '../state/rows.ts';
 import type { State } from '../state/state.ts';
 import type { Transaction } from '../state/transaction.ts';
 import { watchIdle } from './autostop.ts';
 import { endCluster } from './end.ts';
+import { whyNoMatch } from './match.ts';
 import { moveCluster, patchCluster } from './move.ts';
 import { provision } from './provision.ts';
 import type { ClusterRow } from './row.ts';
@@ -122,6 +124,12 @@ function beginJob(tx: Transaction, ports: Ports, row: ClusterRow, job: JobRow): 
   const isMine = (request: { job: string | null }): boolean => request.job === job.id;
   // Which of several choices it got is known only now.
   const demand = demandOf(job.task, row);
+  const misfit = whyNoMatch(row, job.task.resources, job.task.numNodes);
+  if (misfit !== null) {
+    const error = errorFactOf(new DroverError('RESOURCES_MISMATCH', { ref: row.name, rule: misfit }));
+    moveJob(tx, job, 'failDriver', now, { reason: reasonOf(error), error });
+    return;
+  }
   if (!needsPreparing(job)) {
     moveJob(tx, job, job.number === null ? 'succeed' : 'queue', now, { demand });
     return;
@@ -159,9 +167,10 @@ function settleStatus(context: ClusterContext, row: ClusterRow, preparing: JobRo
     state.transact(SYSTEM, (tx) => moveCluster(tx, row, 'begin', now, reason));
     return;
   }
-  const last = state.tables.jobs.ownedBy(`clusters/${row.id}`).findLast((job) => job.prepares.setup);
+  const last = state.tables.jobs.ownedBy(`clusters/${row.id}`).findLast((job) => job.prepares.mounts);
   const isFresh = last?.status === 'FAILED_SETUP' && (last.endedMs ?? 0) >= row.launchedMs;
   if (isFresh) {
+    failBehind(context, row, last);
     if (row.reason?.code === 'SETUP_FAILED') return;
     const message = `${last.reason?.message ?? 'setup failed'}; its nodes are kept: "drover launch -c ${row.name}" tries again, "drover cluster down ${row.name}" removes it`;
     state.transact(SYSTEM, (tx) => moveCluster(tx, row, 'begin', now, { code: 'SETUP_FAILED', message }));
@@ -170,6 +179,24 @@ function settleStatus(context: ClusterContext, row: ClusterRow, preparing: JobRo
   state.transact(SYSTEM, (tx) => {
     moveCluster(tx, row, 'ready', now, null, { idleSinceMs: row.idleSinceMs ?? now });
     say(tx, row.id, [{ text: `Cluster ${row.name} is UP.` }]);
+  });
+}
+
+/** Whoever waits for this cluster to be UP is told that it will not be. What was queued before waits for the next try. */
+function failBehind({ state, ports }: ClusterContext, row: ClusterRow, failed: JobRow): void {
+  const owner = `clusters/${row.id}`;
+  const requests = state.openRequests.of(owner);
+  const behind = state.liveJobs
+    .of(owner)
+    .filter((job) => job.seq > failed.seq || requests.some((request) => request.job === job.id));
+  const starts = requests.filter((request) => request.verb === 'start');
+  if (behind.length === 0 && starts.length === 0) return;
+  const now = ports.clock.wallMs();
+  const rule = failed.reason?.message ?? 'its setup failed';
+  const error = errorFactOf(new DroverError('CLUSTER_NOT_UP', { ref: row.name, status: row.status, rule }));
+  state.transact(SYSTEM, (tx) => {
+    for (const job of behind) moveJob(tx, job, 'failDriver', now, { reason: reasonOf(error), error });
+    for (const request of starts) settleRequest(tx, request, 'fail', now, { error: failed.error ?? error });
   });
 }
 

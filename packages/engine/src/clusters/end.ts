@@ -77,28 +77,43 @@ function waitFor({ state, ports }: ClusterContext, row: ClusterRow, live: readon
     return;
   }
   const code = lost.length > 0 ? 'NODE_OFFLINE' : 'ENDING';
-  if (row.reason?.code === code) return;
-  const hosts = [...new Set(lost.map((each) => each.workerHost))].join(', ');
   const message =
-    lost.length > 0
-      ? `waits for ${hosts}, which is not heard of, to stop what runs there; "--purge" goes on without`
-      : `${live.length} processes are being ended`;
+    lost.length > 0 ? waitsFor(lost, 'stop what runs there') : `${live.length} processes are being ended`;
+  noteWaiting({ state }, row, code, message);
+}
+
+function waitsFor(instances: readonly InstanceRow[], what: string): string {
+  const hosts = [...new Set(instances.map((each) => each.workerHost))].join(', ');
+  return `waits for ${hosts}, which is not heard of, to ${what}; "--purge" goes on without`;
+}
+
+function noteWaiting(
+  { state }: Pick<ClusterContext, 'state'>,
+  row: ClusterRow,
+  code: string,
+  message: string,
+): void {
+  if (row.reason?.code === code) return;
   state.transact(SYSTEM, (tx) => {
     say(tx, row.id, [{ text: message }]);
     patchCluster(tx, row, { reason: { code, message } });
   });
 }
 
-/** @returns true when no node has a home of it any more, or those that have cannot be reached and are given up */
+/**
+ * Orders the homes to be removed, on workers that are away too: they do it when they are back.
+ * @returns true when no node that is waited for has a home of it any more
+ */
 function cleaned(context: ClusterContext, row: ClusterRow): boolean {
   const { state, ports } = context;
   const homes = [
     ...row.nodes.flatMap(({ workerId, rank }) => (workerId === null ? [] : [{ workerId, rank }])),
     ...row.homesLeft,
-  ].filter(({ workerId }) => isReachable(context, row, workerId));
+  ].filter(({ workerId }) => state.tables.workers.get(workerId ?? '') !== undefined);
   const cleaners = state.tables.instances
     .ownedBy(`clusters/${row.id}`)
-    .filter((each) => each.spec.labels['generation'] === String(row.generation));
+    // One that failed is tried again when it is asked for again.
+    .filter(({ spec, status }) => status !== 'FAILED' || spec.labels['generation'] === String(row.generation));
   const done = new Set(cleaners.map((each) => `${each.spec.targetWorker}/${each.spec.node?.home}`));
   const due = homes.filter(({ workerId, rank }) => !done.has(`${workerId}/${homeOf(row, rank)}`));
   if (due.length > 0) {
@@ -128,8 +143,12 @@ function cleaned(context: ClusterContext, row: ClusterRow): boolean {
     });
     return false;
   }
-  const open = cleaners.filter((each) => !isFinal(each.status) || !each.released);
-  if (open.some((each) => isReachable(context, row, each.workerId))) return false;
+  const open = cleaners.filter(
+    (each) => (!isFinal(each.status) || !each.released) && isReachable(context, row, each.workerId),
+  );
+  const away = open.filter((each) => state.tables.workers.get(each.workerId ?? '')?.status === 'OFFLINE');
+  if (away.length > 0) noteWaiting(context, row, 'NODE_OFFLINE', waitsFor(away, 'remove its home'));
+  if (open.length > 0) return false;
   const failed = cleaners.find((each) => each.status === 'FAILED');
   if (!failed || row.purge) return true;
   const error = new DroverError('COMMAND_FAILED', {
@@ -146,7 +165,7 @@ function cleaned(context: ClusterContext, row: ClusterRow): boolean {
   return false;
 }
 
-/** Whether a home there is waited for: a worker that was deleted has none, and a purge does not wait for one that is away. */
+/** Whether a home there is waited for: a worker that was deleted has none, and a purge waits for none that is away. */
 function isReachable({ state }: ClusterContext, row: ClusterRow, workerId: string | null): boolean {
   const worker = workerId === null ? undefined : state.tables.workers.get(workerId);
   if (!worker) return false;

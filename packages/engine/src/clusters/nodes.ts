@@ -30,6 +30,7 @@ export function reserve(
   const missing = row.nodes.filter((node) => node.reservation === null).length;
   const gang = missing > 1 ? (ports.random.uuid() as GangId) : null;
   const { perNode } = candidate;
+  const notOn = row.nodes.flatMap(({ workerId }) => (workerId === null ? [] : [workerId]));
   return row.nodes.map((node) => {
     if (node.reservation !== null) return node;
     const id = ports.random.uuid() as ReservationId;
@@ -54,6 +55,7 @@ export function reserve(
       place: candidate.machine.infra,
       types: node.workerId === null ? types : null,
       isNode: true,
+      ...(node.workerId === null && notOn.length > 0 && { notOn }),
       workerId: null,
       gpuIndices: [],
       leftBy: null,

@@ -233,9 +233,15 @@ function take(context: ClusterContext, row: ClusterRow): Step {
   const { state, ports } = context;
   const isKnown = row.nodes.every((node) => {
     const held = node.reservation === null ? undefined : state.tables.reservations.get(node.reservation);
-    return held !== undefined && node.workerId === held.workerId && node.address !== null;
+    return (
+      held !== undefined &&
+      node.workerId === held.workerId &&
+      node.address !== null &&
+      `${node.gpuIndices}` === `${held.gpuIndices}`
+    );
   });
-  if (isKnown) return 'ready';
+  const isBilled = row.usage.some((each) => each.toMs === null);
+  if (isKnown && isBilled) return 'ready';
   const now = ports.clock.wallMs();
   state.transact(SYSTEM, (tx) => {
     const nodes = row.nodes.map((node) => {
@@ -256,7 +262,7 @@ function take(context: ClusterContext, row: ClusterRow): Step {
       tried: [],
       retryAtMs: null,
       round: 0,
-      usage: row.usage.some((each) => each.toMs === null) ? row.usage : openUsage(row, now, price),
+      usage: isBilled ? row.usage : openUsage(row, now, price),
     });
   });
   return WAIT;

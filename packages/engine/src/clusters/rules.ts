@@ -16,6 +16,10 @@ export const autostopOf = (body: LaunchBody): AutostopSpec | null => {
   return { idleMinutes: asked?.idleMinutes ?? 0, down: true, waitFor: asked?.waitFor ?? 'jobs' };
 };
 
+/** It is INIT, and somebody has to do something before it is anything else. */
+export const isStuck = (row: ClusterRow): boolean =>
+  row.reason?.code === 'SETUP_FAILED' || row.reason?.code === 'NODE_LOST';
+
 /** It is not UP, and what to do about that. */
 export function notUp(row: ClusterRow): DroverError {
   const rules: Record<string, string> = {

@@ -12,7 +12,7 @@ import type { Transaction } from '../state/transaction.ts';
 import { whyNoMatch } from './match.ts';
 import { moveCluster, patchCluster } from './move.ts';
 import type { ClusterRow } from './row.ts';
-import { assertStoppable, autostopOf, notUp, STARTING } from './rules.ts';
+import { assertStoppable, autostopOf, isStuck, notUp, STARTING } from './rules.ts';
 
 /** What a call may bring beside its body. */
 export interface CallNotes {
@@ -96,7 +96,7 @@ export class ClusterService {
     return this.#state.transact(actor, (tx) => {
       const row = this.get(actor, name);
       // A launch or start under way is waited for.
-      const isComing = row.status === 'INIT' && row.desired === 'UP' && row.failure === null;
+      const isComing = row.status === 'INIT' && row.desired === 'UP' && row.failure === null && !isStuck(row);
       if (row.desired !== 'UP' || (row.status !== 'UP' && !isComing)) throw notUp(row);
       if (body.task.run === null) throw invalid('task.run', 'exec needs a command to run');
       this.#assertFits(row, body.task);
@@ -251,7 +251,9 @@ export class ClusterService {
     lastUse: string,
     patch: Partial<ClusterRow> = {},
   ): ClusterRow {
-    return patchCluster(tx, row, { ...patch, desired, generation: row.generation + 1, lastUse });
+    // A purge is of the end that it was said of, and of no later one.
+    const purge = desired === 'UP' ? { purge: false } : {};
+    return patchCluster(tx, row, { ...patch, ...purge, desired, generation: row.generation + 1, lastUse });
   }
 
   #create(
@@ -311,9 +313,11 @@ export class ClusterService {
     if (row.desired !== 'UP' && row.status !== 'STOPPED') throw notUp(row);
     const { task } = body;
     const hasNodes = row.nodes.length > 0;
-    if (hasNodes) this.#assertFits(row, task);
+    // What is sought for an earlier launch is not changed under it.
+    const isSought = row.status === 'INIT' && row.failure === null;
+    if (hasNodes || isSought) this.#assertFits(row, task);
     const now = this.#ports.clock.wallMs();
-    const fresh = hasNodes
+    const fresh = hasNodes || isSought
       ? {}
       : {
           resources: task.resources,

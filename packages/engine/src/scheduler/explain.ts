@@ -61,6 +61,8 @@ function explainRoom(room: Room, demand: Demand, unit: Unit, claims: Claims): Ex
   if (demand.targetWorker !== null && demand.targetWorker !== capacity.worker) {
     add('targetWorker', demand.targetWorker, capacity.worker, capacity.worker, 'another worker is asked for');
   }
+  if (demand.notOn?.includes(capacity.worker))
+    add('notOn', 'another', capacity.worker, capacity.worker, 'another node of its cluster is there');
   if (demand.place !== capacity.place) {
     add(
       'place',

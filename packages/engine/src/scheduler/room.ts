@@ -68,7 +68,7 @@ export class Room {
   isMeant(demand: Demand): boolean {
     const { worker, place, type, homes } = this.capacity;
     if (demand.targetWorker !== null && demand.targetWorker !== worker) return false;
-    if (demand.place !== place || (demand.isNode && !homes)) return false;
+    if (demand.place !== place || (demand.isNode && !homes) || demand.notOn?.includes(worker)) return false;
     return demand.types === null || demand.types.includes(type);
   }
 

@@ -176,4 +176,5 @@ const demandOf = (row: ReservationRow): Demand => ({
   place: row.place,
   types: row.types,
   isNode: row.isNode,
+  notOn: row.notOn,
 });

@@ -15,6 +15,8 @@ export interface Demand {
   readonly types: readonly string[] | null;
   /** On another worker than the other demands of its unit, with a home for a node there. */
   readonly isNode: boolean;
+  /** Workers that must not be it. */
+  readonly notOn?: readonly string[] | undefined;
 }
 
 /** What is placed together: a gang, or a single reservation as a gang of one. */
@@ -59,7 +61,7 @@ export function shapeOf(unit: Unit): string {
   const shapes = unit.demands.map((demand) => {
     const { cpu, memoryMiB, diskMiB, gpus, ports } = demand.resources;
     const indices = demand.gpuIndices ? [...demand.gpuIndices].sort((a, b) => a - b).join('.') : '';
-    return `${cpu}|${memoryMiB}|${diskMiB}|${gpus}|${ports}|${indices}|${demand.exclusive ? 1 : 0}|${demand.targetWorker ?? ''}|${demand.place}|${demand.types?.join(',') ?? '*'}|${demand.isNode ? 1 : 0}`;
+    return `${cpu}|${memoryMiB}|${diskMiB}|${gpus}|${ports}|${indices}|${demand.exclusive ? 1 : 0}|${demand.targetWorker ?? ''}|${demand.place}|${demand.types?.join(',') ?? '*'}|${demand.isNode ? 1 : 0}|${demand.notOn?.join(',') ?? ''}`;
   });
   return `${unit.priority}#${shapes.join('&')}`;
 }

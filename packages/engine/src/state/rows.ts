@@ -118,6 +118,8 @@ export interface ReservationRow extends RowBase {
   readonly types: readonly string[] | null;
   /** A node of a cluster: on another worker than the other nodes, with a home there. */
   readonly isNode: boolean;
+  /** Workers on which other nodes of its cluster are, which are not placed with it. */
+  readonly notOn?: readonly string[];
   readonly workerId: WorkerId | null;
   readonly gpuIndices: readonly number[];
   /** The attempt that left it behind on its worker; its instance has moved on. Null while an instance owns it. */

@@ -1,6 +1,6 @@
 /** The HTTP server without its routes: parsing, authentication, errors, limits. */
 import { randomUUID } from 'node:crypto';
-import { pyletNotFound } from '@drover/compat';
+import { pyletNotFound, skypilotNotFound } from '@drover/compat';
 import { DroverError } from '@drover/core';
 import type { Actor, Engine, Logger } from '@drover/engine';
 import Fastify, {
@@ -106,7 +106,7 @@ export function makeApp(guard: Guard, log: Logger): App {
   app.setNotFoundHandler(async (request, reply) => {
     const path = request.url.split('?')[0] ?? '';
     const others = [...methods].find(([pattern]) => patternMatches(pattern, path))?.[1];
-    const foreign = pyletNotFound(path, others !== undefined);
+    const foreign = pyletNotFound(path, others !== undefined) ?? skypilotNotFound(request, path);
     if (foreign) return reply.status(foreign.status).send(foreign.body);
     if (others)
       throw new DroverError('METHOD_NOT_ALLOWED', {

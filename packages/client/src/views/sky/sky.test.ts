@@ -81,6 +81,47 @@ describe('a call', () => {
     });
   });
 
+  it('tells the head all that it was told', async () => {
+    await using head = await connect(({ method }, response) => {
+      if (method === 'GET') sendJson(response, 200, { items: [{ name: 'c', status: 'UP' }] });
+      else sendJson(response, 202, request({}));
+    });
+    const told = (): unknown => JSON.parse(head.seen.findLast(({ method }) => method !== 'GET')?.body ?? '');
+    await sky.launch(new sky.Task('t', { run: 'true' }), {
+      clusterName: 'c',
+      retryUntilUp: true,
+      idleMinutesToAutostop: 7,
+      dryrun: true,
+      down: true,
+      optimizeTarget: sky.OptimizeTarget.TIME,
+      noSetup: true,
+      fast: true,
+    });
+    expect(told()).toMatchObject({
+      cluster: 'c',
+      task: { name: 't', run: 'true' },
+      retryUntilUp: true,
+      autostop: { idleMinutes: 7, down: true },
+      dryrun: true,
+      down: true,
+      optimize: 'time',
+      noSetup: true,
+      fast: true,
+    });
+    await sky.exec(new sky.Task('t', { run: 'true' }), { clusterName: 'c', dryrun: true, down: true });
+    expect(told()).toMatchObject({ dryrun: true, down: true });
+    await sky.stop('c', { purge: true });
+    expect(told()).toEqual({ purge: true });
+    await sky.down('c', { purge: true });
+    expect(told()).toEqual({ purge: true });
+    await sky.start('c', { idleMinutesToAutostop: 3, retryUntilUp: true, down: true, force: true });
+    expect(told()).toEqual({ autostop: { idleMinutes: 3, down: true }, retryUntilUp: true, force: true });
+    await sky.status({ clusterNames: ['c', 'd'], refresh: 'AUTO', allUsers: true });
+    expect(head.seen.at(-2)?.query.toString()).toBe('name=c&name=d&refresh=auto&allUsers=true');
+    await sky.queue('c', { skipFinished: true, allUsers: true });
+    expect(head.seen.at(-2)?.query.toString()).toBe('skipFinished=true&allUsers=true');
+  });
+
   it('throws at once when no request can be made', async () => {
     await using _head = await connect((_, response) => sendError(response, 401, 'UNAUTHENTICATED'));
     await expect(sky.stop('c')).rejects.toBeInstanceOf(sky.CloudUserIdentityError);
