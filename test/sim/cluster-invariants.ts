@@ -133,7 +133,7 @@ function strayHomes({ engine, workers }: SimHerd): string | null {
     if (worker.isRetired || !engine?.state.tables.workers.get(worker.id)) continue;
     for (const home of worker.disk.homes) {
       const cluster = engine.state.tables.clusters.get(home.replace(/-\d+$/, ''));
-      if (!cluster || cluster.status === 'TERMINATED') return `home ${home} of no cluster on ${worker.id}`;
+      if (!cluster || cluster.status === 'TERMINATED') return `home ${home} of no cluster (${cluster?.name}, ${cluster?.status}, ${cluster?.numNodes} nodes) on ${worker.id}`;
     }
   }
   return null;

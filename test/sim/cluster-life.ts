@@ -60,7 +60,7 @@ export async function runClusterSeed(
       await act();
       await run(random.int(random.pick([1, 50, 500, 4_000])));
     }
-    if (random.chance(0.4)) {
+    if (random.chance(0.6)) {
       const name = random.pick(KINDS);
       faults.push(name);
       const worker = random.pick(herd.workers);

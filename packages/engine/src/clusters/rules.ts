@@ -20,6 +20,10 @@ export const autostopOf = (body: LaunchBody): AutostopSpec | null => {
 export const isStuck = (row: ClusterRow): boolean =>
   row.reason?.code === 'SETUP_FAILED' || row.reason?.code === 'NODE_LOST';
 
+/** It was told to end, and has not yet: what is asked of it now would meet it half gone. */
+export const isGoing = (row: ClusterRow): boolean =>
+  row.desired === 'GONE' || (row.desired === 'STOPPED' && row.status !== 'STOPPED');
+
 /** It is not UP, and what to do about that. */
 export function notUp(row: ClusterRow): DroverError {
   const rules: Record<string, string> = {
@@ -27,11 +31,10 @@ export function notUp(row: ClusterRow): DroverError {
     INIT: `"drover launch -c ${row.name}" tries again, "drover cluster down ${row.name}" removes it`,
   };
   const going = row.desired === 'GONE' ? 'it is being torn down' : 'it is being stopped';
-  const isGoing = row.desired === 'GONE' || (row.desired === 'STOPPED' && row.status !== 'STOPPED');
   return new DroverError('CLUSTER_NOT_UP', {
     ref: row.name,
     status: row.status,
-    rule: isGoing ? going : (rules[row.status] ?? going),
+    rule: isGoing(row) ? going : (rules[row.status] ?? going),
   });
 }
 

@@ -12,7 +12,7 @@ import type { Transaction } from '../state/transaction.ts';
 import { whyNoMatch } from './match.ts';
 import { moveCluster, patchCluster } from './move.ts';
 import type { ClusterRow } from './row.ts';
-import { assertStoppable, autostopOf, isStuck, notUp, STARTING } from './rules.ts';
+import { assertStoppable, autostopOf, isGoing, isStuck, notUp, STARTING } from './rules.ts';
 
 /** What a call may bring beside its body. */
 export interface CallNotes {
@@ -206,7 +206,7 @@ export class ClusterService {
     // What is asked for later does not weaken what is asked for already.
     const wanted: ClusterDesire = row.desired === 'GONE' ? 'GONE' : desired;
     return this.#wish(tx, tx.get('clusters', row.id) ?? row, wanted, lastUse, {
-      purge: row.purge || purge,
+      purge: purge || (row.purge && row.desired === wanted),
       failure: null,
       retryAtMs: null,
     });
@@ -251,9 +251,7 @@ export class ClusterService {
     lastUse: string,
     patch: Partial<ClusterRow> = {},
   ): ClusterRow {
-    // A purge is of the end that it was said of, and of no later one.
-    const purge = desired === 'UP' ? { purge: false } : {};
-    return patchCluster(tx, row, { ...patch, ...purge, desired, generation: row.generation + 1, lastUse });
+    return patchCluster(tx, row, { purge: false, ...patch, desired, generation: row.generation + 1, lastUse });
   }
 
   #create(
@@ -310,7 +308,7 @@ export class ClusterService {
     autostop: AutostopSpec | null,
     notes: CallNotes,
   ): ClusterRow {
-    if (row.desired !== 'UP' && row.status !== 'STOPPED') throw notUp(row);
+    if (isGoing(row)) throw notUp(row);
     const { task } = body;
     const hasNodes = row.nodes.length > 0;
     // What is sought for an earlier launch is not changed under it.

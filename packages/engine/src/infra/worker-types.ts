@@ -4,9 +4,22 @@ import type { Offer } from '@drover/core/wire';
 import type { WorkerRow } from '../state/rows.ts';
 import type { MachineType } from './machine-type.ts';
 
+/** Models that come with more memory under the same name: from so many MiB they are another kind. */
+const LARGER: Readonly<Record<string, { readonly fromMiB: number; readonly name: string }>> = {
+  A100: { fromMiB: 60_000, name: 'A100-80GB' },
+  V100: { fromMiB: 24_000, name: 'V100-32GB' },
+};
+
+function nameOf({ model, memoryMiB }: Offer['gpus'][number]): string {
+  if (model === null) return 'GPU';
+  const name = gpuName(model);
+  const larger = LARGER[name];
+  return larger && (memoryMiB ?? 0) >= larger.fromMiB ? larger.name : name;
+}
+
 /** What the worker has of one GPU model; null without GPUs, or when it has several models. */
 export function acceleratorsOf(offer: Offer): { name: string; count: number } | null {
-  const names = new Set(offer.gpus.map((gpu) => (gpu.model === null ? 'GPU' : gpuName(gpu.model))));
+  const names = new Set(offer.gpus.map(nameOf));
   const [name] = names;
   return names.size === 1 && name !== undefined ? { name, count: offer.gpus.length } : null;
 }
