@@ -28,7 +28,10 @@ function startedTwice({ workers }: SimHerd, { ranks, counted }: ClusterBooks): s
       const taskId = order?.context?.['DROVER_TASK_ID'];
       const role = order?.context?.['DROVER_SETUP_NODE_RANK'] === undefined ? 'run' : 'setup';
       // What only prepares has no number; two of one instant share its id.
-      const key = taskId === undefined || taskId.endsWith('_0') ? start : `${taskId} ${role} ${order?.context?.['DROVER_NODE_RANK']}`;
+      const key =
+        taskId === undefined || taskId.endsWith('_0')
+          ? start
+          : `${taskId} ${role} ${order?.context?.['DROVER_NODE_RANK']}`;
       const before = ranks.get(key);
       if (before !== undefined) return `started twice: ${key} as ${before} and ${start}`;
       ranks.set(key, start);
@@ -84,10 +87,14 @@ export function unsettled(herd: SimHerd, { accepted }: ClusterBooks): string | n
   return outOfOrder(herd) ?? strayHomes(herd) ?? strayReservations(herd);
 }
 
-/** Somebody else has what it wants, and it was told to wait. */
+/** Somebody else has what it wants, and it was told to wait; or its queue waits for a setup that goes well. */
 function waitsInLine({ engine }: SimHerd, owner: string | null): boolean {
   const cluster = engine?.state.tables.clusters.get(owner?.slice('clusters/'.length) ?? '');
-  return cluster?.reason?.code === 'WAITING_FOR_NODES' && cluster.retryUntilUp;
+  const code = cluster?.reason?.code;
+  return (
+    ((code === 'WAITING_FOR_NODES' || code === 'RETRYING') && cluster?.retryUntilUp === true) ||
+    (code === 'SETUP_FAILED' && cluster?.everUp === true)
+  );
 }
 
 function unfit({ engine }: SimHerd, row: ClusterRow, isBusy: boolean): string | null {
@@ -95,7 +102,9 @@ function unfit({ engine }: SimHerd, row: ClusterRow, isBusy: boolean): string | 
   if (!tables) return null;
   const held = tables.reservations.ownedBy(`clusters/${row.id}`);
   if (row.status === 'UP') {
-    const isHeld = row.nodes.every((node) => held.some(({ id, status }) => id === node.reservation && status === 'HELD'));
+    const isHeld = row.nodes.every((node) =>
+      held.some(({ id, status }) => id === node.reservation && status === 'HELD'),
+    );
     if (!isHeld || row.nodes.length === 0) return 'not all its nodes are held';
     if (row.autostop?.waitFor !== 'none' && isBusy !== (row.idleSinceMs === null))
       return `idle since ${row.idleSinceMs}, busy: ${isBusy}`;
@@ -114,14 +123,17 @@ function unfit({ engine }: SimHerd, row: ClusterRow, isBusy: boolean): string | 
 function outOfOrder({ engine }: SimHerd): string | null {
   const tables = engine?.state.tables;
   for (const cluster of tables?.clusters.all() ?? []) {
-    const jobs = (tables?.jobs.ownedBy(`clusters/${cluster.id}`) ?? []).filter(({ number }) => number !== null);
+    const jobs = (tables?.jobs.ownedBy(`clusters/${cluster.id}`) ?? []).filter(
+      ({ number }) => number !== null,
+    );
     jobs.sort((a, b) => a.seq - b.seq);
     const latest = new Map<string, number>();
     for (const [at, job] of jobs.entries()) {
       if (job.number !== at + 1) return `job ${job.number} of ${cluster.name} ought to be ${at + 1}`;
       if (job.startedMs === null) continue;
       const kind = `${job.task.numNodes} ${job.demand.gpus}`;
-      if (job.startedMs < (latest.get(kind) ?? 0)) return `job ${job.number} of ${cluster.name} jumped the queue`;
+      if (job.startedMs < (latest.get(kind) ?? 0))
+        return `job ${job.number} of ${cluster.name} jumped the queue`;
       latest.set(kind, job.startedMs);
     }
   }
@@ -133,7 +145,8 @@ function strayHomes({ engine, workers }: SimHerd): string | null {
     if (worker.isRetired || !engine?.state.tables.workers.get(worker.id)) continue;
     for (const home of worker.disk.homes) {
       const cluster = engine.state.tables.clusters.get(home.replace(/-\d+$/, ''));
-      if (!cluster || cluster.status === 'TERMINATED') return `home ${home} of no cluster (${cluster?.name}, ${cluster?.status}, ${cluster?.numNodes} nodes) on ${worker.id}`;
+      if (!cluster || cluster.status === 'TERMINATED')
+        return `home ${home} of no cluster (${cluster?.name}, ${cluster?.status}, ${cluster?.numNodes} nodes) on ${worker.id}`;
     }
   }
   return null;
@@ -155,7 +168,8 @@ export function leftAfterDown(herd: SimHerd): string | null {
   for (const row of engine.state.tables.clusters.all())
     if (row.status !== 'TERMINATED') return `${row.name} is ${row.status}: ${row.reason?.message}`;
   for (const row of engine.state.tables.instances.all())
-    if (!isFinal(row.status) || !row.released) return `instance ${row.id} ${row.spec.node?.role} is ${row.status}`;
+    if (!isFinal(row.status) || !row.released)
+      return `instance ${row.id} ${row.spec.node?.role} is ${row.status}`;
   const left = engine.state.tables.reservations.size;
   if (left > 0) return `${left} reservations are left`;
   for (const worker of workers) {

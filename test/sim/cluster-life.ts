@@ -81,7 +81,6 @@ export async function runClusterSeed(
   heals = [];
   await clock.until(() => check() || unsettled(herd, books) === null, clock.nowMs + CALM_MS);
   problem ??= unsettled(herd, books);
-  if (problem && process.env['DUMP']) for (const c of herd.engine?.state.tables.clusters.all() ?? []) if (c.status !== 'TERMINATED') console.log(JSON.stringify(c, null, 0).slice(0, 3000), JSON.stringify([...herd.engine!.state.liveJobs.of('clusters/'+c.id)]), JSON.stringify([...herd.engine!.state.openRequests.of('clusters/'+c.id)]), JSON.stringify(herd.engine!.state.tables.reservations.ownedBy('clusters/'+c.id)));
   if (problem !== null) return result();
   await clock.until(() => check() || herd.engine?.state.stalled === null, clock.nowMs + CALM_MS);
   for (const name of NAMES)

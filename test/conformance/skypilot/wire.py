@@ -94,9 +94,9 @@ def _():
 
 @check("a task that cannot be read is refused by validate, with a class and its arguments")
 def _():
-    for yaml in ("name: x\n---\nrun: [", "name: x\n---\nvolumes: {/a: b}\n", "name: x\n---\nunknown: 1\n"):
-        reply = post("/validate", {"dag": yaml})
-        eq((reply.status_code, reply.json()["detail"]["type"]), (400, "ValueError"))
+    for yaml, kind in (("run: [", "ValueError"), ("unknown: 1", "ValueError"), ("volumes: {/a: b}", "NotSupportedError")):
+        reply = post("/validate", {"dag": f"name: x\n---\n{yaml}\n"})
+        eq((reply.status_code, reply.json()["detail"]["type"]), (400, kind))
         assert reply.json()["detail"]["args"], reply.text
     eq(post("/validate", {"dag": "name: x\n---\nrun: echo\nresources: {cpus: 1}\n"}).status_code, 200)
 

@@ -7,6 +7,7 @@ import { exitCodeOf, renderError } from '../errors.ts';
 import { printJson } from '../output.ts';
 import { followRequest } from '../request/follow.ts';
 import { chooseClusters } from './choose.ts';
+import { commandOf } from './command-of.ts';
 
 interface Flags extends ClientFlags {
   readonly all?: boolean;
@@ -41,8 +42,6 @@ export async function start(call: Call): Promise<number> {
     return await client.clusters.start(name, body, { command: commandOf(call) });
   });
 }
-
-const commandOf = (call: Call): string => `drover ${call.argv.join(' ')}`;
 
 /** @param question the verb of the question; null: nothing is asked */
 async function forEach(call: Call, question: string | null, act: Act): Promise<number> {

@@ -2,6 +2,7 @@ import type { Call, ClientFlags } from '../call.ts';
 import { connect, PATIENT_MS } from '../connect.ts';
 import { type TaskFlags, taskFromFlags } from '../task/from-flags.ts';
 import { sendFiles } from '../task/send.ts';
+import { commandOf } from './command-of.ts';
 import { finish, type RunFlags } from './run-job.ts';
 
 interface Flags extends ClientFlags, TaskFlags, RunFlags {
@@ -20,6 +21,6 @@ export async function exec(call: Call): Promise<number> {
   await client.clusters.get(cluster);
   const spec = await task.toSpec(sendFiles(call, client));
   const body = { task: spec, down: flags.down ?? false, dryrun: flags.dryrun ?? false };
-  const command = `drover ${call.argv.join(' ')}`;
+  const command = commandOf(call);
   return await finish(call, client, await client.clusters.exec(cluster, body, { command }), flags);
 }

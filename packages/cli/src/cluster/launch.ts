@@ -5,6 +5,7 @@ import type { Call, ClientFlags } from '../call.ts';
 import { openHead } from '../herd/open-head.ts';
 import { type TaskFlags, taskFromFlags } from '../task/from-flags.ts';
 import { sendFiles } from '../task/send.ts';
+import { commandOf } from './command-of.ts';
 import { finish, type RunFlags } from './run-job.ts';
 
 interface Flags extends ClientFlags, TaskFlags, RunFlags {
@@ -39,7 +40,7 @@ export async function launch(call: Call): Promise<number> {
     noSetup: flags.setup === false,
     fast: flags.fast ?? false,
   };
-  const command = `drover ${call.argv.join(' ')}`;
+  const command = commandOf(call);
   return await finish(call, client, await client.clusters.launch(body, { command }), flags);
 }
 

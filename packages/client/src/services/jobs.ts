@@ -5,6 +5,7 @@ import type { Transport } from '../transport/transport.ts';
 import { readLog } from './log-read.ts';
 import type { CallOptions } from './options.ts';
 import { linesOf } from './requests.ts';
+import { resumed } from './seen-lines.ts';
 
 export interface JobLogOptions extends CallOptions {
   /** Goes on until the job ends. Default true. */
@@ -74,8 +75,21 @@ export class Jobs {
     return jobIds;
   }
 
-  /** The output of all nodes, line by line, each with the prefix of its node. Follows to the end by default. */
+  /**
+   * The output of all nodes, line by line, each with the prefix of its node. Follows to the end by default. A stream
+   * that breaks off is taken up after the lines that have come; one of the last lines only is not.
+   */
   async *log(cluster: string, number: number | null, options: JobLogOptions = {}): AsyncGenerator<string> {
+    if (options.tail) {
+      yield* this.#lines(cluster, number, options);
+      return;
+    }
+    // The newest may be another one when it is read again.
+    const job = number ?? (await this.get(cluster, null, options)).jobId;
+    yield* resumed(() => this.#lines(cluster, job, options), options.signal);
+  }
+
+  async *#lines(cluster: string, number: number | null, options: JobLogOptions): AsyncGenerator<string> {
     const reply = await this.#transport.stream({
       path: `/v1/clusters/${segment(cluster)}/jobs/${number ?? '-'}/log`,
       query: { follow: options.follow ?? true, tail: options.tail },

@@ -1,12 +1,11 @@
 import { DroverError, type ErrorCode, isRequestFinal } from '@drover/core';
 import type { ErrorFact, RequestPage, RequestRecordBody, RequestView } from '@drover/core/wire';
-import { backOffMs, isTransient } from '../transport/retry.ts';
-import { pause } from '../transport/signals.ts';
 import { segment } from '../transport/target.ts';
 import type { Transport } from '../transport/transport.ts';
 import { pollUntil } from './long-poll.ts';
 import type { CallOptions, WaitOptions } from './options.ts';
 import { RequestFuture } from './request-future.ts';
+import { resumed } from './seen-lines.ts';
 
 /** Which requests a list shows. */
 export interface RequestFilter {
@@ -147,23 +146,7 @@ export class Requests {
   async *stream(ref: string | null, options: RequestLogOptions = {}): AsyncGenerator<string> {
     const { follow = true, tail, signal } = options;
     const id = ref ?? (await this.view(null, options)).id;
-    let seen = 0;
-    for (let failures = 0; ; ) {
-      let position = 0;
-      try {
-        for await (const text of this.#lines(id, { follow, tail, signal })) {
-          position += 1;
-          if (position <= seen) continue;
-          seen = position;
-          failures = 0;
-          yield text;
-        }
-        return;
-      } catch (error) {
-        if (!isTransient(error) || failures > 20) throw error;
-        await pause(backOffMs(failures++), signal);
-      }
-    }
+    yield* resumed(() => this.#lines(id, { follow, tail, signal }), signal);
   }
 
   async *#lines(id: string, options: RequestLogOptions): AsyncGenerator<string> {

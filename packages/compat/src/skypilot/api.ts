@@ -12,6 +12,8 @@ import { askedOf, change } from './submit.ts';
 
 const WAIT_MS = 60_000;
 const PAGE = 1000;
+/** How the table of what was considered begins. */
+const TABLE = Buffer.from('Considered resources (');
 /** Of a list without a limit. */
 const MOST_LISTED = 10_000;
 
@@ -70,7 +72,9 @@ export function apiRoutes(scope: FastifyInstance, context: SkypilotContext): voi
     const follow = query.flag('follow', true);
     const tail = Math.max(0, query.integer('tail') ?? 0);
     const options = { follow, tail, abort: abortOf(reply) };
-    await sendLines(context, reply, withHeartbeat(requestLogs.read(actorOf(request), found.id, options)));
+    const lines = requestLogs.read(actorOf(request), found.id, options);
+    const shown = found.foreign?.['quiet'] === true ? withoutTable(lines) : lines;
+    await sendLines(context, reply, withHeartbeat(shown));
   });
 
   scope.get('/api/status', async (request) => {
@@ -138,6 +142,12 @@ async function sendPayload(reply: FastifyReply, payload: object, isFailed: boole
 async function* logOf(call: Call): AsyncIterable<Uint8Array> {
   await call.ended;
   if (call.log !== '') yield new TextEncoder().encode(call.log);
+}
+
+/** Whoever was asked whether to launch has seen the table already. It comes in one piece. */
+async function* withoutTable(lines: AsyncIterable<Uint8Array>): AsyncIterable<Uint8Array> {
+  for await (const chunk of lines)
+    if (!Buffer.from(chunk.subarray(0, TABLE.length)).equals(TABLE)) yield chunk;
 }
 
 async function findOrNone<T>(find: () => Promise<T>): Promise<T | null> {

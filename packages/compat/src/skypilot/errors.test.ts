@@ -23,6 +23,14 @@ describe('an error of ours', () => {
     expect(typeOf('CLUSTER_NOT_UP', 'queue')).toBe('ClusterNotUpError');
   });
 
+  it('about a task is a ValueError, and a NotSupportedError where a field is right and not there yet', () => {
+    const told = (rule: string) =>
+      skyErrorOf(errorFactOf(new DroverError('INVALID_TASK', { where: 't', field: 'f', rule })), 'validate')
+        .type;
+    expect(told('a number is expected')).toBe('ValueError');
+    expect(told('volumes are not there yet')).toBe('NotSupportedError');
+  });
+
   it('of a command is a CommandError, and a RuntimeError where a cluster ends', () => {
     const fact = errorFactOf(
       new DroverError('COMMAND_FAILED', { what: 'setup', exitCode: 7, rule: 'so', command: 'exit 7' }),

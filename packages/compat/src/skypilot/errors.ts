@@ -1,5 +1,6 @@
 /** Our errors as the exceptions that the clients raise: a class of `sky.exceptions` or a built-in one, with its arguments. */
 import type { ErrorCode } from '@drover/core';
+import { INTERNAL_FIELDS, TASK_FIELDS } from '@drover/core/task';
 import type { ErrorFact } from '@drover/core/wire';
 import { type Picklable, PyCall, PyTuple, pickleBase64 } from './pickle.ts';
 
@@ -21,7 +22,6 @@ const CLASSES: Partial<Record<ErrorCode, string>> = {
   REQUEST_CANCELLED: 'RequestCancelled',
   FORBIDDEN: 'PermissionDeniedError',
   INVALID_REQUEST: 'ValueError',
-  INVALID_TASK: 'ValueError',
   INVALID_YAML: 'ValueError',
   INVALID_JSON: 'ValueError',
   INFRA_NOT_FOUND: 'ValueError',
@@ -30,6 +30,13 @@ const CLASSES: Partial<Record<ErrorCode, string>> = {
   AMBIGUOUS: 'ValueError',
   FILES_REFUSED: 'ValueError',
 };
+
+/** Why fields of a task are refused that are right in themselves. */
+const NOT_THERE = new Set(
+  [...TASK_FIELDS, ...INTERNAL_FIELDS].flatMap(({ verdict, meaning }) =>
+    verdict === 'refused' ? [meaning] : [],
+  ),
+);
 
 /** @param verb of the request: what is told of the same thing differs between some of them */
 export function skyErrorOf({ code, message, details }: ErrorFact, verb: string): SkyError {
@@ -44,6 +51,8 @@ export function skyErrorOf({ code, message, details }: ErrorFact, verb: string):
         ...plain('ResourcesUnavailableError'),
         attributes: { no_failover: false, failover_history: historyOf(details['failoverHistory']) },
       };
+    case 'INVALID_TASK':
+      return plain(NOT_THERE.has(String(details['rule'])) ? 'NotSupportedError' : 'ValueError');
     case 'COMMAND_FAILED':
       return verb === 'stop' || verb === 'down' ? plain('RuntimeError') : commandError(message, details);
     default:

@@ -105,7 +105,10 @@ export function autostopOf(
 /** What is written down of the call. */
 export function notesOf(body: Body): CallNotes & { readonly foreign: Record<string, unknown> } {
   const command = body.optionalText('entrypoint_command');
-  const foreign = { credentials: body.flag('include_credentials') };
+  const foreign = {
+    credentials: body.flag('include_credentials'),
+    quiet: body.flag('quiet_optimizer'),
+  };
   return { foreign, ...(command && { lastUse: withoutSecrets(command).slice(0, COMMAND_CHARS) }) };
 }
 

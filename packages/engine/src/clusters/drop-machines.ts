@@ -7,3 +7,9 @@ import type { ClusterRow } from './row.ts';
 export function dropMachines({ machines }: ClusterContext, tx: Transaction, row: ClusterRow): void {
   for (const each of tx.ownedBy('machines', `clusters/${row.id}`)) machines.setDesired(tx, each.id, 'GONE');
 }
+
+/** All its machines stop; those that were begun for a start that failed, too. */
+export function haltMachines({ machines }: ClusterContext, tx: Transaction, row: ClusterRow): void {
+  for (const each of tx.ownedBy('machines', `clusters/${row.id}`))
+    machines.setDesired(tx, each.id, 'STOPPED');
+}

@@ -113,7 +113,9 @@ function cleaned(context: ClusterContext, row: ClusterRow): boolean {
   const cleaners = state.tables.instances
     .ownedBy(`clusters/${row.id}`)
     // One that failed is tried again when it is asked for again.
-    .filter(({ spec, status }) => status !== 'FAILED' || spec.labels['generation'] === String(row.generation));
+    .filter(
+      ({ spec, status }) => status !== 'FAILED' || spec.labels['generation'] === String(row.generation),
+    );
   const done = new Set(cleaners.map((each) => `${each.spec.targetWorker}/${each.spec.node?.home}`));
   const due = homes.filter(({ workerId, rank }) => !done.has(`${workerId}/${homeOf(row, rank)}`));
   if (due.length > 0) {
@@ -149,7 +151,9 @@ function cleaned(context: ClusterContext, row: ClusterRow): boolean {
   const away = open.filter((each) => state.tables.workers.get(each.workerId ?? '')?.status === 'OFFLINE');
   if (away.length > 0) noteWaiting(context, row, 'NODE_OFFLINE', waitsFor(away, 'remove its home'));
   if (open.length > 0) return false;
-  const failed = cleaners.find((each) => each.status === 'FAILED');
+  const failed = cleaners.find(
+    (each) => each.status === 'FAILED' && state.tables.workers.get(each.spec.targetWorker ?? ''),
+  );
   if (!failed || row.purge) return true;
   const error = new DroverError('COMMAND_FAILED', {
     what: 'removing a home',

@@ -1,11 +1,11 @@
 /** A cluster that cannot be had: what it held goes back, and whoever waits is told why. */
-import type { DroverError } from '@drover/core';
+import { type DroverError, isJobFinal } from '@drover/core';
 import { SYSTEM } from '../actor.ts';
-import { moveJob } from '../jobs/move.ts';
+import { cancelJob, moveJob } from '../jobs/move.ts';
 import { errorFactOf, reasonOf } from '../requests/service.ts';
 import type { ClusterContext } from './controller.ts';
-import { dropMachines } from './drop-machines.ts';
-import { closeUsage, moveCluster } from './move.ts';
+import { dropMachines, haltMachines } from './drop-machines.ts';
+import { closeUsage, moveCluster, patchCluster } from './move.ts';
 import { release } from './nodes.ts';
 import type { ClusterRow } from './row.ts';
 
@@ -20,13 +20,27 @@ export function fail(
   const now = ports.clock.wallMs();
   const fact = errorFactOf(error);
   state.transact(SYSTEM, (tx) => {
-    for (const job of tx.ownedBy('jobs', `clusters/${row.id}`))
-      if (job.status === 'INIT') moveJob(tx, job, 'failDriver', now, { reason: reasonOf(fact), error: fact });
+    let isBusy = false;
+    for (const job of tx.ownedBy('jobs', `clusters/${row.id}`)) {
+      if (isJobFinal(job.status)) continue;
+      const waits = job.status === 'INIT' || job.status === 'PENDING';
+      if (waits) moveJob(tx, job, 'failDriver', now, { reason: reasonOf(fact), error: fact });
+      else cancelJob(tx, job, 'its cluster', now, `its cluster could not go on: ${fact.message}`);
+      isBusy ||= !waits;
+    }
+    const failure = { generation: row.generation, error: fact };
+    if (isBusy) {
+      // What runs on the nodes that are left ends first; then it is stopped as on request.
+      const generation = row.generation + 1;
+      patchCluster(tx, row, { failure, generation, desired: 'STOPPED', reason: reasonOf(fact) });
+      return;
+    }
     const kept = row.nodes.some((node) => node.workerId !== null);
     const nodes = release(tx, row);
-    if (!kept) dropMachines(context, tx, row);
+    if (kept) haltMachines(context, tx, row);
+    else dropMachines(context, tx, row);
     const patch = {
-      failure: { generation: row.generation, error: fact },
+      failure,
       nodes: kept ? nodes : [],
       candidate: kept ? row.candidate : null,
       usage: closeUsage(row, now),

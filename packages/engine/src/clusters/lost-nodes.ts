@@ -1,5 +1,8 @@
 /** Nodes whose worker is not heard of, or is gone. */
+import { isJobFinal } from '@drover/core';
 import { SYSTEM } from '../actor.ts';
+import { giveUpIn } from '../instances/lost.ts';
+import type { Transaction } from '../state/transaction.ts';
 import type { ClusterContext } from './controller.ts';
 import { moveCluster, patchCluster } from './move.ts';
 import { emptyNode } from './nodes.ts';
@@ -29,6 +32,7 @@ export function loseNodes(context: ClusterContext, row: ClusterRow): { againMs: 
   if (gone.length > 0) {
     state.transact(SYSTEM, (tx) => {
       for (const node of gone) if (node.reservation !== null) tx.delete('reservations', node.reservation);
+      giveUpOn(tx, row, new Set(gone.map((node) => node.workerId)), now);
       const left = gone
         .filter((node) => tx.get('workers', node.workerId ?? ''))
         .map((node) => ({ workerId: node.workerId as never, rank: node.rank }));
@@ -45,6 +49,15 @@ export function loseNodes(context: ClusterContext, row: ClusterRow): { againMs: 
   const message = `${names} is not heard of; it goes on when it is back, "drover launch -c ${row.name}" puts another in its place, "drover cluster down --purge ${row.name}" gives it up`;
   state.transact(SYSTEM, (tx) => moveCluster(tx, row, 'degrade', now, { code: 'NODE_LOST', message }));
   return { againMs: undefined };
+}
+
+/** What ran there is not part of this cluster any more: its jobs end without it, and it is stopped when it is back. */
+function giveUpOn(tx: Transaction, row: ClusterRow, workers: ReadonlySet<string | null>, now: number): void {
+  const reason = { code: 'FORGOTTEN', message: `another node was put in its place in cluster ${row.name}` };
+  for (const job of tx.ownedBy('jobs', `clusters/${row.id}`))
+    for (const instance of isJobFinal(job.status) ? [] : tx.ownedBy('instances', `jobs/${job.id}`))
+      if (instance.status === 'UNKNOWN' && workers.has(instance.workerId))
+        giveUpIn(tx, instance, now, reason);
 }
 
 const isHeld = (node: ClusterNode): boolean => node.reservation !== null && node.workerId !== null;

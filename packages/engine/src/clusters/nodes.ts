@@ -30,7 +30,10 @@ export function reserve(
   const missing = row.nodes.filter((node) => node.reservation === null).length;
   const gang = missing > 1 ? (ports.random.uuid() as GangId) : null;
   const { perNode } = candidate;
-  const notOn = row.nodes.flatMap(({ workerId }) => (workerId === null ? [] : [workerId]));
+  const notOn = row.nodes.flatMap((node) => {
+    const held = node.reservation === null ? undefined : tx.get('reservations', node.reservation);
+    return node.workerId ?? held?.workerId ?? [];
+  });
   return row.nodes.map((node) => {
     if (node.reservation !== null) return node;
     const id = ports.random.uuid() as ReservationId;

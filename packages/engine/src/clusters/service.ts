@@ -58,7 +58,7 @@ export class ClusterService {
    * @throws {DroverError} RESOURCES_MISMATCH, CLUSTER_NOT_UP, INVALID_REQUEST, TOO_MANY_REQUESTS, STORE_FULL
    */
   launch(actor: Actor, body: LaunchBody, notes: CallNotes = {}): RequestRow {
-    const earlier = this.#earlier(actor, notes);
+    const earlier = this.#earlier(actor, notes, 'launch', body.cluster ?? null);
     if (earlier) return earlier;
     this.#begin(actor);
     return this.#state.transact(actor, (tx) => {
@@ -90,7 +90,7 @@ export class ClusterService {
 
   /** Working directory and run only, through the queue. @throws {DroverError} CLUSTER_NOT_FOUND, CLUSTER_NOT_UP, RESOURCES_MISMATCH */
   exec(actor: Actor, name: string, body: ExecBody, notes: CallNotes = {}): RequestRow {
-    const earlier = this.#earlier(actor, notes);
+    const earlier = this.#earlier(actor, notes, 'exec', name);
     if (earlier) return earlier;
     this.#begin(actor);
     return this.#state.transact(actor, (tx) => {
@@ -124,7 +124,7 @@ export class ClusterService {
 
   /** Where it was, with its homes. Nothing to do when it is UP. @throws {DroverError} CLUSTER_NOT_FOUND, CLUSTER_NOT_UP */
   start(actor: Actor, name: string, body: StartBody, notes: CallNotes = {}): RequestRow {
-    const earlier = this.#earlier(actor, notes);
+    const earlier = this.#earlier(actor, notes, 'start', name);
     if (earlier) return earlier;
     this.#begin(actor);
     return this.#state.transact(actor, (tx) => {
@@ -165,11 +165,11 @@ export class ClusterService {
     purge: boolean,
     notes: CallNotes,
   ): RequestRow {
-    const earlier = this.#earlier(actor, notes);
+    const verb = desired === 'GONE' ? 'down' : 'stop';
+    const earlier = this.#earlier(actor, notes, verb, name);
     if (earlier) return earlier;
     this.#begin(actor);
     return this.#state.transact(actor, (tx) => {
-      const verb = desired === 'GONE' ? 'down' : 'stop';
       const row = this.get(actor, name);
       if (desired === 'STOPPED') assertStoppable(row);
       const next = this.endIn(tx, row, desired, actor.name, notes.lastUse ?? verb, purge);
@@ -231,11 +231,12 @@ export class ClusterService {
     });
   }
 
-  /** @throws {DroverError} IDEMPOTENCY_CONFLICT when the id is that of somebody else's request */
-  #earlier(actor: Actor, { requestId }: CallNotes): RequestRow | undefined {
-    const row = requestId === undefined ? undefined : this.#state.tables.requests.get(requestId);
-    if (row && (row.project !== actor.project || row.user.id !== userOf(actor).id))
-      throw new DroverError('IDEMPOTENCY_CONFLICT', { differs: 'the caller' });
+  /** @throws {DroverError} IDEMPOTENCY_CONFLICT when the id is that of somebody else's request, or of another call */
+  #earlier(actor: Actor, notes: CallNotes, verb: string, cluster: string | null): RequestRow | undefined {
+    if (notes.requestId === undefined) return undefined;
+    const row = this.#requests.earlier(actor, notes.requestId, verb);
+    if (row && cluster !== null && row.cluster !== cluster)
+      throw new DroverError('IDEMPOTENCY_CONFLICT', { differs: 'the cluster' });
     return row;
   }
 
@@ -251,7 +252,13 @@ export class ClusterService {
     lastUse: string,
     patch: Partial<ClusterRow> = {},
   ): ClusterRow {
-    return patchCluster(tx, row, { purge: false, ...patch, desired, generation: row.generation + 1, lastUse });
+    return patchCluster(tx, row, {
+      purge: false,
+      ...patch,
+      desired,
+      generation: row.generation + 1,
+      lastUse,
+    });
   }
 
   #create(
@@ -315,15 +322,16 @@ export class ClusterService {
     const isSought = row.status === 'INIT' && row.failure === null;
     if (hasNodes || isSought) this.#assertFits(row, task);
     const now = this.#ports.clock.wallMs();
-    const fresh = hasNodes || isSought
-      ? {}
-      : {
-          resources: task.resources,
-          blocked: task.blockedResources ?? [],
-          numNodes: task.numNodes,
-          optimize: body.optimize,
-          candidate: null,
-        };
+    const fresh =
+      hasNodes || isSought
+        ? {}
+        : {
+            resources: task.resources,
+            blocked: task.blockedResources ?? [],
+            numNodes: task.numNodes,
+            optimize: body.optimize,
+            candidate: null,
+          };
     let next = this.#wish(tx, row, 'UP', notes.lastUse ?? 'launch', {
       ...fresh,
       failure: null,

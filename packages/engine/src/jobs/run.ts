@@ -88,7 +88,7 @@ function start(
     by: job.user.name,
     workerId: node.workerId as WorkerId,
     command: part.command,
-    env: { ...job.task.envs, ...job.task.secrets },
+    env: job.task.envs,
     gpuIndices: part.gpuIndices,
     cpu: perNode?.cpus ?? 0,
     memoryMiB: isAsked ? (perNode?.memoryMiB ?? 0) : 0,
@@ -102,7 +102,8 @@ function start(
       reservation: node.reservation,
       home: homeOf(cluster, node.rank),
       files: part.files,
-      context: part.context,
+      // Not among `env`, which people are shown.
+      context: { ...job.task.secrets, ...part.context },
       removeHome: false,
       role: part.role,
       rank: node.rank,

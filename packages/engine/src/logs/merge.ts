@@ -12,7 +12,8 @@ export interface LogSource {
 }
 
 const NEWLINE = 10;
-/** A line without an end is passed on in pieces of this size. */
+const ENDED = new Uint8Array([NEWLINE]);
+/** A line that is longer is passed on in pieces, which are lines of their own beside those of other sources. */
 const MOST_LINE = 64 * 1024;
 /** Chunks read ahead of whoever reads, per source. */
 const AHEAD = 16;
@@ -84,12 +85,16 @@ async function* prefixed(
   let rest = new Uint8Array(0);
   for await (const chunk of arrival.bytes) {
     const bytes = concat(rest, chunk);
-    let end = bytes.lastIndexOf(NEWLINE) + 1;
-    if (end === 0 && bytes.length >= MOST_LINE) end = bytes.length;
+    const end = bytes.lastIndexOf(NEWLINE) + 1;
+    if (end === 0 && bytes.length >= MOST_LINE) {
+      rest = new Uint8Array(0);
+      yield prefix.length === 0 ? bytes : withPrefix(concat(bytes, ENDED), prefix);
+      continue;
+    }
     rest = bytes.slice(end);
     if (end > 0) yield withPrefix(bytes.subarray(0, end), prefix);
   }
-  if (rest.length > 0) yield withPrefix(concat(rest, new Uint8Array([NEWLINE])), prefix);
+  if (rest.length > 0) yield withPrefix(concat(rest, ENDED), prefix);
 }
 
 function concat(a: Uint8Array, b: Uint8Array): Uint8Array<ArrayBuffer> {

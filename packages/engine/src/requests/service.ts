@@ -68,6 +68,16 @@ export class RequestService {
       });
   }
 
+  /** The request of this id, when the same call was made before. @throws {DroverError} IDEMPOTENCY_CONFLICT */
+  earlier(actor: Actor, id: string, verb: string): RequestRow | undefined {
+    const row = this.#state.tables.requests.get(id);
+    if (!row) return undefined;
+    if (row.project !== actor.project || row.user.id !== userOf(actor).id)
+      throw new DroverError('IDEMPOTENCY_CONFLICT', { differs: 'the caller' });
+    if (row.verb !== verb) throw new DroverError('IDEMPOTENCY_CONFLICT', { differs: 'the call' });
+    return row;
+  }
+
   /** Writes a request that waits. */
   open(tx: Transaction, actor: Actor, wish: RequestWish): RequestRow {
     const id = (wish.id ?? this.#ports.random.uuid()) as RequestId;

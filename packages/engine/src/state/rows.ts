@@ -64,7 +64,7 @@ export interface NodeRun {
   /** The key of the node's home on its worker. */
   readonly home: string;
   readonly files: readonly { readonly tree: string; readonly target: string }[];
-  /** Variables that Drover sets; no user's value stands against them. */
+  /** Secrets, and what Drover sets; no other variable of the user's stands against them. Shown nowhere. */
   readonly context: Readonly<Record<string, string>>;
   /** Nothing is run: the home goes. */
   readonly removeHome: boolean;

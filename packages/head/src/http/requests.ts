@@ -57,9 +57,7 @@ export function requestRoutes(app: App, context: RouteContext): void {
       if (Number(request.headers['content-length'] ?? 0) > RECORD_BYTES)
         throw new DroverError('BODY_TOO_LARGE', { limit: RECORD_BYTES });
       const actor = actorOf(request);
-      const earlier = id === undefined ? null : await requestReads.find(id);
-      if (earlier && earlier.project !== actor.project)
-        throw new DroverError('IDEMPOTENCY_CONFLICT', { differs: 'the caller' });
+      const earlier = id === undefined ? undefined : requests.earlier(actor, id, name);
       const outcome = error ? { error: errorOf(error) } : { result };
       const row = earlier ?? requests.record(actor, { verb: name, cluster, id }, outcome);
       await engine.state.durable(row.rev);
