@@ -129,7 +129,10 @@ describe('calls that cross', () => {
     await ended(launch('c', { setup: script() }));
     await ended(end('stop', 'c'));
     const [first, second] = [start('c'), start('c')];
-    await work().requestCancel.cancel(SIM_ACTOR, { refs: [first.id], all: false, allUsers: false });
+    work()
+      .requestCancel.cancel(SIM_ACTOR, { refs: [first.id], all: false, allUsers: false })
+      .catch((error: unknown) => herd.errors.push(String(error)));
+    expect((await ended(first)).status).toBe('CANCELLED');
     expect((await ended(second)).status).toBe('SUCCEEDED');
   });
 
@@ -165,6 +168,7 @@ describe('a node that goes', () => {
     expect(on).not.toContain(lost.id);
     await reach('the first job has ended', () => job('c', 1).status === 'FAILED_DRIVER');
     herd.setCut(lost, false);
+    herd.onTrace = (l) => { if (!l.includes('ping')) console.log(l.slice(0,400)); }; await herd.clock.until(()=>false, herd.clock.nowMs+3000); herd.onTrace=null; console.log(JSON.stringify([...lost.disk.processes.values()].map(p=>[p.order.instance,p.exit])), JSON.stringify([...engine().state.tables.instances.all()].map(r=>[r.id,r.status,r.reason,r.workerId===lost.id])));
     await reach('it is stopped there', () => lost.disk.killed.length > 0);
   });
 
