@@ -143,5 +143,7 @@ export async function healAll(herd: SimHerd, heals: readonly Heal[]): Promise<vo
   }
   await headUp(herd);
   // Whoever was deleted places nothing any more.
-  if (!herd.workers.some(({ id }) => herd.engine?.state.tables.workers.get(id))) await herd.addWorker(4);
+  if (herd.workers.some(({ id }) => herd.engine?.state.tables.workers.get(id))) return;
+  await herd.clock.until(() => herd.engine?.state.stalled === null, herd.clock.nowMs + 60_000);
+  await herd.addWorker(4);
 }

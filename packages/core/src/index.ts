@@ -8,6 +8,7 @@ export * from './ids.ts';
 export * from './instance.ts';
 export * from './job.ts';
 export * from './machine.ts';
+export * from './mountinfo.ts';
 export * from './names.ts';
 export * from './nearest.ts';
 export * from './pack.ts';

@@ -141,6 +141,8 @@ export interface Files {
   /** Durable when it resolves. Many small ones at once share their syncs. */
   putContent(bytes: AsyncIterable<Uint8Array>): Promise<{ sha256: string; size: number }>;
   has(sha256: string): Promise<boolean>;
+  /** @throws {DroverError} FILES_FULL when so many bytes more would leave too little for everything else */
+  checkRoom(bytes: number): Promise<void>;
   hasTree(tree: string): Promise<boolean>;
   /** Null: there is none of that id. */
   readTree(tree: string): Promise<TreeManifest | null>;

@@ -17,7 +17,9 @@ export const leanFetch = (async (input: string, init: RequestInit = {}): Promise
   };
   const options = { method: init.method ?? 'GET', headers, ...(init.signal ? { signal: init.signal } : {}) };
   const response = await new Promise<IncomingMessage>((resolve, reject) => {
-    request(url, options, resolve).on('error', reject).end(body ?? undefined);
+    request(url, options, resolve)
+      .on('error', reject)
+      .end(body ?? undefined);
   });
   return replyOf(response);
 }) as unknown as typeof globalThis.fetch;

@@ -6,7 +6,7 @@ import { join } from 'node:path';
 import { Readable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
 import type { Client } from '@drover/client';
-import { exitCodeOfJob } from '@drover/core';
+import { exitCodeOfJob, JOB_EXIT } from '@drover/core';
 import type { Call, ClientFlags } from '../call.ts';
 import { connect, PATIENT_MS } from '../connect.ts';
 import { UsageError } from '../errors.ts';
@@ -38,7 +38,11 @@ export async function logs(call: Call): Promise<number> {
   const outcome = await untilInterrupted((signal) =>
     client.jobs.tail(cluster, job, (line) => printLine(call, line), { ...options, signal }),
   );
-  if (!('exitCode' in outcome)) return outcome.value;
+  if (!('exitCode' in outcome)) {
+    if (outcome.value === JOB_EXIT.notFound)
+      call.terminal.say(`cluster ${cluster} has no job${job === null ? '' : ` ${job}`}`);
+    return outcome.value;
+  }
   call.terminal.say(`\nthe job goes on; end it: drover job cancel ${cluster} ${job ?? ''}`.trimEnd());
   return outcome.exitCode;
 }

@@ -10,7 +10,7 @@ const RANK = /^\([^()\n]*\brank=(\d+)(?:, pid=\d+)?\) /;
  * Tells the lines that came before a stream broke off from those that are new, when it is read again from its beginning.
  * The lines of several nodes are not in the same order twice, those of each node are: so they are counted by node.
  */
-export class SeenLines {
+class SeenLines {
   readonly #seen = new Map<string, number>();
   #read = new Map<string, number>();
 

@@ -10,8 +10,10 @@ const HEARTBEAT_MS = 30_000;
 const HEARTBEAT = '<sky-payload>"<heartbeat></heartbeat>"</sky-payload>\n';
 
 /** What the clients would obey when it stands in a line: spinners, and a question that opens a socket. */
+const WORDS = ['<sky-payload', '<sky-interactive'] as const;
 const ORDER = Buffer.from('<sky-');
 const ORDERS = /<sky-(?=payload|interactive)/g;
+const LONGEST = Math.max(...WORDS.map((word) => word.length));
 const NEWLINE = 0x0a;
 
 /** Sends lines until there are no more; headers that were set before go with them. */
@@ -38,14 +40,32 @@ export async function sendLines(
 }
 
 /** A heartbeat of ours passes; the same words in a user's output do not. What follows the last line end is ended too. */
-async function* wholeLines(lines: AsyncIterable<Uint8Array>): AsyncIterable<Uint8Array> {
+export async function* wholeLines(lines: AsyncIterable<Uint8Array>): AsyncIterable<Uint8Array> {
   let last = NEWLINE;
+  let held: Uint8Array = new Uint8Array(0);
   for await (const chunk of lines) {
     if (chunk.length === 0) continue;
-    last = chunk[chunk.length - 1] as number;
-    yield beats.has(chunk) ? chunk : harmless(chunk);
+    if (beats.has(chunk)) {
+      yield chunk;
+      continue;
+    }
+    const bytes = held.length === 0 ? chunk : Buffer.concat([held, chunk]);
+    const end = bytes.length - begunAtEnd(bytes);
+    held = bytes.slice(end);
+    if (end === 0) continue;
+    last = bytes[end - 1] as number;
+    yield harmless(bytes.subarray(0, end));
   }
-  if (last !== NEWLINE) yield Buffer.of(NEWLINE);
+  if (held.length > 0) yield held;
+  if (held.length > 0 || last !== NEWLINE) yield Buffer.of(NEWLINE);
+}
+
+/** How many bytes at the end may be the beginning of an order, the rest of which comes with the next chunk. */
+function begunAtEnd(bytes: Uint8Array): number {
+  const tail = Buffer.from(bytes.subarray(-LONGEST)).toString('latin1');
+  const at = tail.lastIndexOf('<');
+  const begun = at < 0 ? '' : tail.slice(at);
+  return WORDS.some((word) => word !== begun && word.startsWith(begun)) ? begun.length : 0;
 }
 
 /** The heartbeats that were made here, which are no output. */

@@ -2,7 +2,7 @@
  * What clients send: an archive in parts, of which contents and an index are kept. A task names what of it it needs, and
  * that becomes a tree. Both protocols: by content, and by a number of the client's own.
  */
-import { createWriteStream } from 'node:fs';
+import { createReadStream, createWriteStream } from 'node:fs';
 import { mkdir, open, readdir, readFile, rename, rm, stat, utimes, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { pipeline } from 'node:stream/promises';
@@ -14,10 +14,14 @@ import { entriesBelow, readArchive, type UploadIndex } from './upload-index.ts';
 const MOST_PART_BYTES = 513 * 2 ** 20;
 const MOST_PARTS = 2_000;
 const DAY_MS = 86_400_000;
+const SWEEP_MS = 3_600_000;
+/** So often it is looked whether the disk has room. */
+const ROOM_BYTES = 16 * 2 ** 20;
 /** Uploads of one user whose contents may still be there are looked through, newest first. */
 const MOST_INDEXES = 200;
 const INDEX = '.json';
 const PARTS = '.parts';
+const ARCHIVE = 'archive';
 /** Both name files here. */
 const ID = /^[A-Za-z0-9_-]{1,128}$/;
 
@@ -35,6 +39,7 @@ export class Uploads {
   readonly #log: Logger;
   /** Uploads whose last part has come, until they are unpacked: two parts may end together. */
   readonly #finishing = new Map<string, Promise<void>>();
+  #sweptMs = Number.NEGATIVE_INFINITY;
 
   constructor(dir: string, files: Files, log: Logger) {
     this.#dir = dir;
@@ -58,10 +63,16 @@ export class Uploads {
     if (!(count >= 1 && count <= MOST_PARTS)) throw invalid('total_chunks', `1 to ${MOST_PARTS}`, count);
     if (!(index >= 0 && index < count)) throw invalid('chunk_index', `0 to ${count - 1}`, index);
     const folder = this.#place(user, id, PARTS);
+    // The answer to the last part was lost on its way, and the part is sent again.
+    if (await this.has(user, id)) {
+      for await (const _ of body);
+      return [];
+    }
+    this.#sweepSometimes();
     await mkdir(folder, { recursive: true });
     const draft = join(folder, `${index}.${process.hrtime.bigint()}.draft`);
     try {
-      await pipeline(limited(body), createWriteStream(draft));
+      await pipeline(this.#limited(body), createWriteStream(draft));
       await rename(draft, join(folder, String(index)));
     } catch (error) {
       await rm(draft, { force: true });
@@ -109,18 +120,11 @@ export class Uploads {
 
   /** All parts are here: one archive of them, then its index, then nothing else of it. */
   async #finish({ user, id, count }: Part, folder: string): Promise<void> {
-    const [first, ...rest] = Array.from({ length: count }, (_, at) => join(folder, String(at)));
-    const archive = first as string;
-    const target = await open(archive, 'a');
+    // Beside the parts, which stay as they came: a head that dies here begins again.
+    const archive = join(folder, ARCHIVE);
     try {
-      for (const path of rest) {
-        const source = await open(path, 'r');
-        for await (const chunk of source.createReadStream()) await target.writeFile(chunk as Uint8Array);
-      }
-    } finally {
-      await target.close();
-    }
-    try {
+      if (count === 1) await rename(join(folder, '0'), archive);
+      else await this.#join(folder, count, archive);
       const { size } = await stat(archive);
       const index = await readArchive(this.#files, archive, size);
       const draft = this.#place(user, id, `.${process.hrtime.bigint()}.draft`);
@@ -129,6 +133,38 @@ export class Uploads {
     } finally {
       await rm(folder, { recursive: true, force: true });
     }
+  }
+
+  async #join(folder: string, count: number, archive: string): Promise<void> {
+    const target = await open(archive, 'w');
+    try {
+      for (let at = 0; at < count; at++) {
+        const part = join(folder, String(at));
+        await this.#files.checkRoom((await stat(part)).size);
+        for await (const chunk of createReadStream(part)) await target.writeFile(chunk as Uint8Array);
+      }
+    } finally {
+      await target.close();
+    }
+  }
+
+  async *#limited(body: AsyncIterable<Uint8Array>): AsyncIterable<Uint8Array> {
+    let bytes = 0;
+    let left = 0;
+    for await (const chunk of body) {
+      bytes += chunk.length;
+      left -= chunk.length;
+      if (bytes > MOST_PART_BYTES) throw new DroverError('BODY_TOO_LARGE', { limit: MOST_PART_BYTES });
+      if (left < 0) await this.#files.checkRoom(ROOM_BYTES);
+      if (left < 0) left = ROOM_BYTES;
+      yield chunk;
+    }
+  }
+
+  /** Also where nobody ever ends what was begun. */
+  #sweepSometimes(): void {
+    if (performance.now() - this.#sweptMs < SWEEP_MS) return;
+    this.#sweptMs = performance.now();
     this.sweep().catch((err: unknown) => this.#log.warn({ err }, 'old uploads could not be removed'));
   }
 
@@ -172,12 +208,3 @@ const namesIn = async (folder: string): Promise<string[]> =>
     if (error.code === 'ENOENT' || error.code === 'ENOTDIR') return [];
     throw error;
   });
-
-async function* limited(body: AsyncIterable<Uint8Array>): AsyncIterable<Uint8Array> {
-  let bytes = 0;
-  for await (const chunk of body) {
-    bytes += chunk.length;
-    if (bytes > MOST_PART_BYTES) throw new DroverError('BODY_TOO_LARGE', { limit: MOST_PART_BYTES });
-    yield chunk;
-  }
-}

@@ -7,7 +7,9 @@ import { readYaml } from '../yaml/index.ts';
 import { parseTaskFile, TASK_FIELDS, type TaskDraft } from './index.ts';
 
 const FOLDER = join(import.meta.dirname, '../../../../test/conformance/tasks');
-const files = readdirSync(FOLDER).map((name) => ({ name, text: readFileSync(join(FOLDER, name), 'utf8') }));
+const files = readdirSync(FOLDER)
+  .filter((name) => name.endsWith('.yaml'))
+  .map((name) => ({ name, text: readFileSync(join(FOLDER, name), 'utf8') }));
 
 /** The values of `# key: value` lines at the top of a file. */
 const said = (text: string, key: string): string[] =>

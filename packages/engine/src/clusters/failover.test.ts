@@ -103,8 +103,12 @@ describe('a cluster on machines of its own', () => {
     const { id } = launch('c', {}, { retryUntilUp: true });
     await herd.clock.until(() => false, herd.clock.nowMs + 60_000);
     expect(request(id).status).toBe('RUNNING');
+    await herd.clock.until(() => false, herd.clock.nowMs + 2 * 3_600_000);
     cloud.faults = {};
     expect((await ended(id)).status).toBe('SUCCEEDED');
+    // However long it took, whoever follows its log hears how it ended.
+    expect(request(id).lines.length).toBeLessThan(400);
+    expect(request(id).lines.at(-1)).toEqual({ text: 'Cluster c is UP.' });
     await reach('one machine', () => cloud.machines.size === 1);
   });
 
@@ -144,6 +148,22 @@ describe('a cluster on machines of its own', () => {
     }
     expect((await ended(down.id)).status).toBe('SUCCEEDED');
     expect(cloud.machines.size).toBe(0);
+  });
+
+  it('whose start fails for one machine does not leave the others running', async () => {
+    await ended(launch('c', { numNodes: 2 }).id);
+    await ended(engine().work.clusters.stop(SIM_ACTOR, 'c', { purge: false }).id);
+    cloud.lose([...cloud.machines.keys()][0] ?? '');
+    const start = engine().work.clusters.start(SIM_ACTOR, 'c', {
+      autostop: null,
+      retryUntilUp: false,
+      force: false,
+    });
+    expect(await ended(start.id)).toMatchObject({ status: 'FAILED' });
+    const machines = () => [...engine().state.tables.machines.all()];
+    await reach('none runs', () => machines().every(({ status }) => status !== 'READY'));
+    await herd.clock.until(() => false, herd.clock.nowMs + 60_000);
+    expect(machines().map(({ status }) => status)).not.toContain('READY');
   });
 
   it('whose machine is lost says so, and goes down without it', async () => {

@@ -3,7 +3,7 @@ import { DroverError } from '@drover/core';
 import { SYSTEM } from '../actor.ts';
 import type { Candidate } from '../infra/candidate.ts';
 import type { MachineRow } from '../machines/row.ts';
-import { say } from '../requests/service.ts';
+import { say, whileNew } from '../requests/service.ts';
 import type { ClusterContext } from './controller.ts';
 import { dropMachines } from './drop-machines.ts';
 import { fail } from './fail.ts';
@@ -82,7 +82,7 @@ function machineFailed(
   context.state.transact(SYSTEM, (tx) => {
     const { infra, region, zone, type } = machine;
     const where = [infra, region, zone].filter(Boolean).join('/');
-    say(tx, row.id, [{ text: `No ${type} on ${where}: ${reason.message}` }]);
+    say(tx, row.id, [{ text: `No ${type} on ${where}: ${reason.message}` }], whileNew);
     release(tx, row);
     dropMachines(context, tx, row);
     patchCluster(tx, row, {

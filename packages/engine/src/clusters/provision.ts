@@ -8,7 +8,7 @@ import type { Candidate } from '../infra/candidate.ts';
 import { typesFor, whyNone } from '../infra/choice.ts';
 import type { MachineType } from '../infra/machine-type.ts';
 import { type Block, blocksOf, consideredTable, plan } from '../infra/optimize.ts';
-import { say } from '../requests/service.ts';
+import { say, whileNew } from '../requests/service.ts';
 import type { ClusterContext } from './controller.ts';
 import { fail } from './fail.ts';
 import { loseNodes } from './lost-nodes.ts';
@@ -74,10 +74,10 @@ function choose(context: ClusterContext, row: ClusterRow): Step {
   const [candidate] = planned.candidates;
   if (!candidate) return giveUp(context, row, types.length === 0, planned.whyNot);
   state.transact(SYSTEM, (tx) => {
-    if (row.tried.length === 0) say(tx, row.id, [{ text: consideredTable(planned, row.numNodes) }]);
+    if (row.tried.length === 0) say(tx, row.id, [{ text: consideredTable(planned, row.numNodes) }], whileNew);
     const { machine } = candidate;
     const where = [machine.infra, machine.region, machine.zone].filter(Boolean).join('/');
-    say(tx, row.id, [{ text: `Launching on ${where} (${machine.type}).` }]);
+    say(tx, row.id, [{ text: `Launching on ${where} (${machine.type}).` }], whileNew);
     const nodes = Array.from({ length: row.numNodes }, (_, rank) => emptyNode(rank));
     infra.ensure(tx, machine.infra);
     moveCluster(
@@ -163,7 +163,7 @@ function again(context: ClusterContext, row: ClusterRow, why: string): Step {
   const delayMs = Math.min(ROUND_MS.first * 2 ** row.round, ROUND_MS.most);
   const reason = { code: 'RETRYING', message: `tries again in ${delayMs / 1000} s: ${why}` };
   state.transact(SYSTEM, (tx) => {
-    say(tx, row.id, [{ text: reason.message }]);
+    say(tx, row.id, [{ text: reason.message }], whileNew);
     moveCluster(tx, row, 'begin', now, reason, {
       tried: [],
       round: row.round + 1,
@@ -188,7 +188,7 @@ function passOver(
   const message = why ?? 'no room';
   state.transact(SYSTEM, (tx) => {
     const { infra, region, zone, type } = machine;
-    say(tx, row.id, [{ text: `No room on ${infra} (${type}): ${message}` }]);
+    say(tx, row.id, [{ text: `No room on ${infra} (${type}): ${message}` }], whileNew);
     release(tx, row);
     patchCluster(tx, row, {
       nodes: [],

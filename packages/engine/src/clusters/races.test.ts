@@ -128,11 +128,16 @@ describe('calls that cross', () => {
   it('a start that is cancelled does not take back what another waits for', async () => {
     await ended(launch('c', { setup: script() }));
     await ended(end('stop', 'c'));
+    // A worker that is neither here nor gone is waited for.
+    const away = workers.find(({ disk }) => disk.homes.size > 0) as SimWorker;
+    herd.setCut(away, true);
+    await reach('it is doubted', () => engine().state.tables.workers.get(away.id)?.status === 'SUSPECT');
     const [first, second] = [start('c'), start('c')];
     work()
       .requestCancel.cancel(SIM_ACTOR, { refs: [first.id], all: false, allUsers: false })
       .catch((error: unknown) => herd.errors.push(String(error)));
     expect((await ended(first)).status).toBe('CANCELLED');
+    herd.setCut(away, false);
     expect((await ended(second)).status).toBe('SUCCEEDED');
   });
 
@@ -157,8 +162,8 @@ describe('a node that goes', () => {
   it('is replaced on a worker that has no other node, and what ran there ends', async () => {
     await begin(3);
     await ended(launch('c', { numNodes: 2, run: script(3_600_000) }));
-    await reach('it runs', () => job('c', 1).status === 'RUNNING');
     const lost = workers.find(({ id }) => id === cluster('c')?.nodes[1]?.workerId) as SimWorker;
+    await reach('it runs', () => lost.disk.starts.length > 0);
     herd.setCut(lost, true);
     await reach('it is missed', () => cluster('c')?.reason?.code === 'NODE_LOST');
     expect(codeOf(() => exec('c'))).toBe('CLUSTER_NOT_UP');
@@ -168,7 +173,6 @@ describe('a node that goes', () => {
     expect(on).not.toContain(lost.id);
     await reach('the first job has ended', () => job('c', 1).status === 'FAILED_DRIVER');
     herd.setCut(lost, false);
-    herd.onTrace = (l) => { if (!l.includes('ping')) console.log(l.slice(0,400)); }; await herd.clock.until(()=>false, herd.clock.nowMs+3000); herd.onTrace=null; console.log(JSON.stringify([...lost.disk.processes.values()].map(p=>[p.order.instance,p.exit])), JSON.stringify([...engine().state.tables.instances.all()].map(r=>[r.id,r.status,r.reason,r.workerId===lost.id])));
     await reach('it is stopped there', () => lost.disk.killed.length > 0);
   });
 

@@ -27,9 +27,9 @@ export function requestController(state: State, ports: Ports): Controller {
     name: 'requests',
     watches: ({ collection, id, before, after }) => {
       if (collection === 'requests') return after && !before ? [id] : [];
-      if (collection === 'clusters') return waiting(id);
-      if (collection !== 'jobs') return [];
-      return waiting(OWNER.exec(((after ?? before) as JobRow | undefined)?.owner ?? '')?.[1]);
+      if (collection === 'clusters')
+        return isNews(before as ClusterRow | undefined, after as ClusterRow | undefined) ? waiting(id) : [];
+      return collection === 'jobs' && before ? concerned(state, before as JobRow, after as JobRow) : [];
     },
     *all() {
       for (const row of state.tables.requests.all()) if (!isRequestFinal(row.status)) yield row.id;
@@ -50,6 +50,25 @@ export function requestController(state: State, ports: Ports): Controller {
       return undefined;
     },
   };
+}
+
+/** What a request waits for: a job more in the queue is not among it. */
+const isNews = (before: ClusterRow | undefined, after: ClusterRow | undefined): boolean =>
+  before?.status !== after?.status ||
+  before?.desired !== after?.desired ||
+  before?.failure !== after?.failure;
+
+const isPreparing = ({ status }: JobRow): boolean => status === 'INIT' || status === 'SETTING_UP';
+
+/** The request of this job, and that of the job whose turn it is now. */
+function concerned(state: State, before: JobRow, after: JobRow | undefined): string[] {
+  const owner = before.owner ?? '';
+  const isOver = isPreparing(before) && !(after && isPreparing(after));
+  const next = isOver ? state.liveJobs.of(owner).find(isPreparing) : undefined;
+  const ids: string[] = [];
+  for (const { id, job } of state.openRequests.of(owner))
+    if (job !== null && (job === before.id || job === next?.id)) ids.push(id);
+  return ids;
 }
 
 /** @returns null: nothing new */

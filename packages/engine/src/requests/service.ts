@@ -20,6 +20,8 @@ const MOST_OPEN = 20_000;
 const MOST_OPEN_PER_USER = 12_000;
 /** Lines kept per request, each at most this long. */
 const MOST_LINES = 400;
+/** Beyond so many no further try to find nodes is told: there has to be room for what comes when they are found. */
+const TRIES_LINES = 300;
 const LINE_CHARS = 2_000;
 
 export interface RequestWish {
@@ -174,6 +176,9 @@ export function say(
     tx.put('requests', { ...row, lines: [...row.lines.slice(0, MOST_LINES - short.length), ...short] });
   }
 }
+
+/** For {@link say}: those that have not been told of very many tries already. */
+export const whileNew = (row: RequestRow): boolean => row.lines.length < TRIES_LINES;
 
 export function errorFactOf(error: unknown): ErrorFact {
   if (isDroverError(error))

@@ -67,6 +67,10 @@ export class FileStore implements Files {
     return (await this.size(sha256)) !== null;
   }
 
+  checkRoom(bytes: number): Promise<void> {
+    return this.#places.checkRoom(bytes);
+  }
+
   /** Bytes of a content, null when it is not here. */
   size(sha256: string): Promise<number | null> {
     return this.#presence.size(sha256);

@@ -10,11 +10,13 @@ import {
   openSync,
   readdirSync,
   readFileSync,
+  realpathSync,
   renameSync,
   rmSync,
   writeFileSync,
 } from 'node:fs';
 import { join } from 'node:path';
+import { mountsIn } from '@drover/core';
 import { ProviderError } from '@drover/engine';
 import { lastWords } from './last-words.ts';
 
@@ -122,11 +124,19 @@ export class WorkerProcesses {
     }
   }
 
-  /** Ends it and whatever it still supervises, and removes its folder. */
+  /**
+   * Ends it and whatever it still supervises, and removes its folder.
+   * @throws {ProviderError} TRANSIENT while something is mounted in it: that belongs to somebody else
+   */
   async erase(tag: string): Promise<void> {
     await this.end(tag);
-    endLeftovers(join(this.folder(tag), 'state'));
-    rmSync(this.folder(tag), { recursive: true, force: true });
+    const folder = this.folder(tag);
+    endLeftovers(join(folder, 'state'));
+    const mounts = readFileSync('/proc/self/mountinfo', 'utf8');
+    const [mounted] = existsSync(folder) ? mountsIn(mounts, realpathSync(folder)) : [];
+    if (mounted !== undefined)
+      throw new ProviderError('TRANSIENT', `something is mounted at ${mounted}: unmount it`);
+    rmSync(folder, { recursive: true, force: true });
   }
 
   /** The end of its log, when it has ended by itself. */

@@ -57,9 +57,12 @@ export class Fetcher {
     await this.#cache.trim();
   }
 
-  /** The text of a tree is its id's. Read again from the beginning after a cut. */
+  /**
+   * The text of a tree is its id's. Read again from the beginning after a cut.
+   * @returns a file of the caller's own, which it removes: another home may want the same tree
+   */
   async tree(id: string, stop: StopSignal): Promise<string> {
-    const path = this.#cache.partial(`${id}.tree`);
+    const path = this.#cache.draft();
     await this.#again(stop, 'a list of files', async () => {
       const hash = createHash('sha256');
       const file = await open(path, 'w', 0o600);

@@ -1,7 +1,8 @@
 /** Removes a home: all of it, and nothing else. */
-import { chmodSync, lstatSync, renameSync } from 'node:fs';
+import { chmodSync, lstatSync, readFileSync, realpathSync, renameSync } from 'node:fs';
 import { readdir, rm } from 'node:fs/promises';
 import { join } from 'node:path';
+import { mountsIn } from '@drover/core';
 import { LaunchError } from '../agent/index.ts';
 
 /** What is being removed has this at its end: no home has such a name. */
@@ -16,6 +17,9 @@ export async function removeHomeFolder(path: string): Promise<void> {
   if (!found) return;
   if (!found.isDirectory())
     throw new LaunchError('HOME_NOT_REMOVED', `${path} is no folder: remove it by hand`);
+  // A folder of the same disk that is bound there looks like any other.
+  const [mounted] = mountsIn(readFileSync('/proc/self/mountinfo', 'utf8'), realpathSync(path));
+  if (mounted !== undefined) throw mountedAt(mounted);
   await open(path, found.dev);
   const doomed = `${path}.${process.hrtime.bigint()}${REMOVED}`;
   renameSync(path, doomed);
@@ -31,12 +35,14 @@ export async function sweepRemoved(homes: string): Promise<void> {
 /** Makes every folder writable, so that it can be emptied, and finds what is mounted in it. */
 async function open(path: string, dev: number): Promise<void> {
   const found = lstatSync(path);
-  if (found.dev !== dev)
-    throw new LaunchError(
-      'HOME_NOT_REMOVED',
-      `something is mounted at ${path}: unmount it, then remove the node again`,
-    );
+  if (found.dev !== dev) throw mountedAt(path);
   if ((found.mode & 0o700) !== 0o700) chmodSync(path, (found.mode & 0o777) | 0o700);
   for (const entry of await readdir(path, { withFileTypes: true }))
     if (entry.isDirectory()) await open(join(path, entry.name), dev);
 }
+
+const mountedAt = (path: string): LaunchError =>
+  new LaunchError(
+    'HOME_NOT_REMOVED',
+    `something is mounted at ${path}: unmount it, then remove the node again`,
+  );

@@ -82,6 +82,10 @@ if [ -d "$D/state" ]; then
     if grep -q -F "$D/state/" "$p/environ" "$p/cmdline" 2>/dev/null; then kill -KILL "\${p#/proc/}" 2>/dev/null; fi
   done
 fi
+# What is mounted in it belongs to somebody else.
+real=$(cd "$D" 2>/dev/null && pwd -P) && while read -r _ _ _ _ point _; do
+  case $point in "$real"|"$real"/*) echo "something is mounted at $point: unmount it" >&2; exit 1;; esac
+done < /proc/self/mountinfo
 rm -rf "$D" || exit 1
 rmdir "$HOME/.drover/worker" 2>/dev/null && rm -rf "$HOME/.drover/runtime"
 rmdir "$HOME/.drover" 2>/dev/null
