@@ -8,7 +8,7 @@ import { ensure } from './ensure.mjs';
 
 const root = join(dirname(fileURLToPath(import.meta.url)), '..');
 const LINES = [20, 22, 24];
-const TESTS = ['test/e2e/herd.test.ts', 'test/e2e/local.test.ts'];
+const TESTS = ['test/e2e/herd.test.ts', 'test/e2e/local.test.ts', 'test/e2e/clusters.test.ts'];
 ensure();
 
 /** The folder with the binary of one line, or null. */

@@ -53,5 +53,5 @@ export function whyNone(infras: InfraService, resources: ResourcesChoice | null)
     return problem ? [`${name}: ${problem.message}`] : [];
   });
   if (problems.length > 0) return problems.join('; ');
-  return `${wanted.join(', ')} has no worker that keeps homes for nodes; "drover worker run" adds one`;
+  return `${wanted.join(', ')} has no worker that keeps homes for nodes; "drover worker" adds one`;
 }

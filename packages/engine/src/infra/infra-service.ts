@@ -101,9 +101,11 @@ export class InfraService {
     const types = new Map(
       typesOfWorkers(this.#state.tables.workers.all(), infra).map((type) => [type.type, type]),
     );
-    // Whose worker stands for itself. One that is stopped can be had again.
+    // Whose worker stands for itself. One that has not said yet what it offers does not; one that is stopped can be had again.
+    const { workers } = this.#state.tables;
     const there = this.machinesOf(infra).filter(
-      (row) => row.workerId !== null && row.status !== 'STOPPED' && row.status !== 'STOPPING',
+      ({ workerId, status }) =>
+        workerId !== null && workers.get(workerId)?.offer && status !== 'STOPPED' && status !== 'STOPPING',
     );
     const served = new Set(there.map((row) => row.type));
     for (const host of this.#known.get(infra)?.types ?? []) {

@@ -11,14 +11,13 @@ import {
   readdirSync,
   readFileSync,
   realpathSync,
-  renameSync,
   rmSync,
-  writeFileSync,
 } from 'node:fs';
 import { join } from 'node:path';
 import { mountsIn } from '@drover/core';
 import { ProviderError } from '@drover/engine';
 import { lastWords } from './last-words.ts';
+import { writeWhole } from './write-whole.ts';
 
 /** How a worker is started: the program and its first arguments, such as `node` and `bin.js`. */
 export type WorkerProgram = readonly string[];
@@ -84,7 +83,7 @@ export class WorkerProcesses {
     if (this.isAlive(tag)) return;
     const folder = this.folder(tag);
     mkdirSync(folder, { recursive: true, mode: 0o700 });
-    writeWhole(join(folder, 'machine.json'), JSON.stringify({ tag, headUrl }));
+    writeWhole(join(folder, 'machine.json'), `${JSON.stringify({ tag, headUrl })}\n`);
     const log = openSync(join(folder, 'worker.log'), 'a', 0o600);
     const [command, ...first] = this.#program;
     if (command === undefined) throw new ProviderError('INVALID', 'no program is known that runs a worker');
@@ -104,7 +103,10 @@ export class WorkerProcesses {
       const pid = child.pid ?? -1;
       const startTicks = startTicksOf(pid);
       if (startTicks !== null)
-        writeWhole(join(folder, 'process.json'), JSON.stringify({ pid, startTicks, bootId: bootId() }));
+        writeWhole(
+          join(folder, 'process.json'),
+          `${JSON.stringify({ pid, startTicks, bootId: bootId() })}\n`,
+        );
     } catch (cause) {
       throw new ProviderError('INVALID', `cannot start a worker: ${(cause as Error).message}`, { cause });
     } finally {
@@ -207,9 +209,4 @@ function endLeftovers(stateDir: string): void {
     }
     if (text.includes(`${stateDir}/`)) kill(Number(name), 'SIGKILL');
   }
-}
-
-function writeWhole(path: string, text: string): void {
-  writeFileSync(`${path}.new`, `${text}\n`, { mode: 0o600 });
-  renameSync(`${path}.new`, path);
 }

@@ -90,7 +90,7 @@ export function parseFakeConfig(text: string, file: string): ReadonlyMap<string,
   try {
     value = readYaml(text, file)[0]?.value ?? {};
   } catch (cause) {
-    throw new FakeConfigError(`${file}: ${(cause as Error).message}`, { cause });
+    throw new FakeConfigError((cause as Error).message, { cause });
   }
   const parsed = fakeFile.safeParse(value);
   if (!parsed.success) throw new FakeConfigError(`${file}: ${firstIssue(parsed.error)}`);

@@ -110,3 +110,7 @@ describe('what goes to a host', () => {
     expect((await makeRuntime(bundle, join(dir, 'cache'))).hash).not.toBe(runtime.hash);
   });
 });
+
+it('a file that is no YAML is named once, with the place', () => {
+  expect(() => parse('lab:\n  password: a: b\n')).toThrow(/^[^:]*pools\.yaml:2:13: /);
+});

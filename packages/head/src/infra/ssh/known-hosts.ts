@@ -1,7 +1,8 @@
 /** Keys of hosts: trusted at the first sight, written down, and a changed one is refused. */
 import { createHash } from 'node:crypto';
-import { existsSync, mkdirSync, readFileSync, renameSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, readFileSync } from 'node:fs';
 import { dirname } from 'node:path';
+import { writeWhole } from '../write-whole.ts';
 
 export class KnownHosts {
   readonly #path: string;
@@ -22,10 +23,7 @@ export class KnownHosts {
     const known = all[where];
     if (known !== undefined) return known === print;
     mkdirSync(dirname(this.#path), { recursive: true, mode: 0o700 });
-    writeFileSync(`${this.#path}.new`, `${JSON.stringify({ ...all, [where]: print }, null, 2)}\n`, {
-      mode: 0o600,
-    });
-    renameSync(`${this.#path}.new`, this.#path);
+    writeWhole(this.#path, `${JSON.stringify({ ...all, [where]: print }, null, 2)}\n`);
     return true;
   }
 

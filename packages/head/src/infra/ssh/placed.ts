@@ -1,5 +1,6 @@
 /** Which workers were put on which hosts: a file, so that a head that starts again finds them. */
-import { existsSync, readFileSync, renameSync, writeFileSync } from 'node:fs';
+import { existsSync, readFileSync } from 'node:fs';
+import { writeWhole } from '../write-whole.ts';
 
 /** One worker that was put on a host. */
 export interface Placed {
@@ -44,7 +45,6 @@ export class PlacedFile {
   }
 
   #save(): void {
-    writeFileSync(`${this.#path}.new`, `${JSON.stringify(this.all())}\n`, { mode: 0o600 });
-    renameSync(`${this.#path}.new`, this.#path);
+    writeWhole(this.#path, `${JSON.stringify(this.all())}\n`);
   }
 }

@@ -49,7 +49,7 @@ export function parsePools(
   try {
     value = readYaml(source, file)[0]?.value ?? {};
   } catch (cause) {
-    throw new PoolsError(`${file}: ${(cause as Error).message}`, { cause });
+    throw new PoolsError((cause as Error).message, { cause });
   }
   const parsed = poolsFile.safeParse(value);
   if (!parsed.success) throw new PoolsError(`${file}: ${firstIssue(parsed.error)}`);
