@@ -1,5 +1,4 @@
 import { describe, expect, it } from 'vitest';
-import type { MachineRow } from '../machines/row.ts';
 import type { Ports } from '../ports.ts';
 import type { State } from '../state/state.ts';
 import { InfraService } from './infra-service.ts';
@@ -11,7 +10,7 @@ const HOST = {
 const OFFER = { schedulable: { cpu: 2, memoryMiB: 4096 }, gpus: [], homes: true };
 
 /** A shared infra of one host, whose machine and worker stand so. */
-async function typesWith(machine: Partial<MachineRow> | null, worker: object | null) {
+async function typesWith(machine: object | null, worker: object | null) {
   const workers = worker === null ? [] : [{ id: 'w', place: 'local', status: 'ONLINE', ...worker }];
   const tables = {
     workers: { all: () => workers, get: (id: string) => workers.find((each) => each.id === id) },

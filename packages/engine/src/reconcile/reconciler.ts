@@ -6,7 +6,7 @@
  * Wake-ups for one key are joined. A key that throws is tried again with back-off and disturbs no other. Each turn has
  * a budget.
  */
-import type { Clock, Logger } from '../ports.ts';
+import type { Clock, Logger, Timer } from '../ports.ts';
 import type { Change, State } from '../state/state.ts';
 
 export interface Controller {
@@ -28,6 +28,8 @@ export class Reconciler {
   readonly #log: Logger;
   readonly #queues = new Map<Controller, Set<string>>();
   readonly #failures = new Map<string, number>();
+  /** When a key is looked at again: one moment for each, the last that was asked for. */
+  readonly #timers = new Map<string, Timer>();
 
   constructor(state: State, clock: Clock, log: Logger, controllers: readonly Controller[]) {
     this.#state = state;
@@ -74,7 +76,7 @@ export class Reconciler {
     try {
       const againMs = controller.reconcile(key);
       this.#failures.delete(id);
-      if (againMs !== undefined) this.#clock.after(againMs, () => this.poke(controller, key));
+      if (againMs !== undefined) this.#later(controller, key, id, againMs);
     } catch (error) {
       const failures = (this.#failures.get(id) ?? 0) + 1;
       this.#failures.set(id, failures);
@@ -83,7 +85,16 @@ export class Reconciler {
         { controller: controller.name, key, failures, err: error },
         'a controller failed for one key',
       );
-      this.#clock.after(againMs, () => this.poke(controller, key));
+      this.#later(controller, key, id, againMs);
     }
+  }
+
+  #later(controller: Controller, key: string, id: string, delayMs: number): void {
+    this.#timers.get(id)?.cancel();
+    const timer = this.#clock.after(delayMs, () => {
+      if (this.#timers.get(id) === timer) this.#timers.delete(id);
+      this.poke(controller, key);
+    });
+    this.#timers.set(id, timer);
   }
 }
