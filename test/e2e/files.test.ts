@@ -210,6 +210,15 @@ describe('what stays at home', () => {
     );
   });
 
+  it('is refused for a pattern that could hold everything up', async () => {
+    write('a'.repeat(200), 'x');
+    write('.skyignore', `ok\n${'a*'.repeat(40)}b\n`);
+    await expect(client.files.send(source())).rejects.toMatchObject({
+      code: 'FILES_REFUSED',
+      message: expect.stringContaining('line 2 of the ignore rules'),
+    });
+  });
+
   it('is what .skyignore says, and it alone', async () => {
     write('.gitignore', '*.log\n');
     write('.skyignore', 'big\n!.git\n');

@@ -1,5 +1,6 @@
 /** Which files of a folder stay at home: `.skyignore` alone where there is one, else the `.gitignore` files. */
 
+import { DroverError } from '@drover/core';
 import ignore, { type Ignore } from 'ignore';
 import { dirname, join, readFileSync, relative, sep, statSync } from './node.ts';
 
@@ -53,7 +54,25 @@ export class IgnoreRules {
   }
 }
 
-const rulesOf = (text: string): Ignore => ignore({ ignorecase: false }).add(text);
+/** A pattern of more stars in one name takes for ever to say no; a longer one is no pattern of a person. */
+const MOST_STARS = 8;
+const MOST_CHARACTERS = 1_000;
+
+/** @throws {DroverError} FILES_REFUSED for a pattern that could hold everything up */
+function rulesOf(text: string): Ignore {
+  text.split('\n').forEach((line, at) => {
+    const stars = line
+      .split('/')
+      .map((part) => part.replace(/\*+/g, '*').split('*').length - 1)
+      .reduce((most, count) => Math.max(most, count), 0);
+    if (line.length <= MOST_CHARACTERS && stars <= MOST_STARS) return;
+    throw new DroverError('FILES_REFUSED', {
+      path: line.slice(0, 60),
+      rule: `line ${at + 1} of the ignore rules: at most ${MOST_CHARACTERS} characters, and ${MOST_STARS} stars between two slashes`,
+    });
+  });
+  return ignore({ ignorecase: false }).add(text);
+}
 
 /** The rules of the repository around the folder, outermost first: its `info/exclude`, then each `.gitignore` on the way. */
 function levelsAbove(root: string): Level[] {

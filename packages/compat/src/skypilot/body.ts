@@ -40,6 +40,7 @@ export class Body {
   /** A text or a number, in lower case. */
   word(key: string): string | null {
     const value = this.#fields[key] ?? null;
+    if (typeof value === 'object' && value !== null) return this.#refuse(key, 'a word');
     return value === null ? null : String(value).toLowerCase();
   }
 
@@ -47,6 +48,7 @@ export class Body {
   flag(key: string, otherwise = false): boolean {
     const value = this.#fields[key] ?? otherwise;
     if (typeof value === 'boolean') return value;
+    if (typeof value === 'object') return this.#refuse(key, 'true or false');
     const word = String(value).toLowerCase();
     if (word === 'true' || word === '1') return true;
     if (word === 'false' || word === '0' || word === '') return false;
