@@ -35,7 +35,9 @@ test('every scenario that concerns instances has its row', () => {
 test.each(rows)('$number is tested where the page says', ({ number, files }) => {
   expect(files.length).toBeGreaterThan(0);
   for (const file of files) {
-    const titles = [...readFileSync(new URL(file, root), 'utf8').matchAll(/['"`]((?:[PNTDCRLS]\d+[,:] ?)+)/g)];
+    const titles = [
+      ...readFileSync(new URL(file, root), 'utf8').matchAll(/['"`]((?:[PNTDCRLS]\d+[,:] ?)+)/g),
+    ];
     const numbers = titles.flatMap(([, prefix = '']) => prefix.match(/[PNTDCRLS]\d+/g) ?? []);
     expect(numbers, file).toContain(number);
   }
