@@ -149,6 +149,9 @@ describe('calls that cross', () => {
     const other: Actor = { ...SIM_ACTOR, user: { id: 'u2', name: 'bob' } };
     const conflict = 'IDEMPOTENCY_CONFLICT';
     expect(codeOf(() => work().clusters.launch(other, body, { requestId }))).toBe(conflict);
+    expect(codeOf(() => work().clusters.launch(SIM_ACTOR, { ...body, noSetup: true }, { requestId }))).toBe(
+      conflict,
+    );
     expect(codeOf(() => work().clusters.launch(SIM_ACTOR, { ...body, cluster: 'd' }, { requestId }))).toBe(
       conflict,
     );

@@ -58,7 +58,7 @@ export class ClusterService {
    * @throws {DroverError} RESOURCES_MISMATCH, CLUSTER_NOT_UP, INVALID_REQUEST, TOO_MANY_REQUESTS, STORE_FULL
    */
   launch(actor: Actor, body: LaunchBody, notes: CallNotes = {}): RequestRow {
-    const earlier = this.#earlier(actor, notes, 'launch', body.cluster ?? null);
+    const earlier = this.#earlier(actor, notes, 'launch', body.cluster ?? null, body);
     if (earlier) return earlier;
     this.#begin(actor);
     return this.#state.transact(actor, (tx) => {
@@ -84,13 +84,14 @@ export class ClusterService {
         job: job.id,
         foreign: notes.foreign ?? null,
         id: notes.requestId,
+        digest: this.#digestOf(notes, body),
       });
     });
   }
 
   /** Working directory and run only, through the queue. @throws {DroverError} CLUSTER_NOT_FOUND, CLUSTER_NOT_UP, RESOURCES_MISMATCH */
   exec(actor: Actor, name: string, body: ExecBody, notes: CallNotes = {}): RequestRow {
-    const earlier = this.#earlier(actor, notes, 'exec', name);
+    const earlier = this.#earlier(actor, notes, 'exec', name, body);
     if (earlier) return earlier;
     this.#begin(actor);
     return this.#state.transact(actor, (tx) => {
@@ -118,13 +119,14 @@ export class ClusterService {
         job: job.id,
         foreign: notes.foreign ?? null,
         id: notes.requestId,
+        digest: this.#digestOf(notes, body),
       });
     });
   }
 
   /** Where it was, with its homes. Nothing to do when it is UP. @throws {DroverError} CLUSTER_NOT_FOUND, CLUSTER_NOT_UP */
   start(actor: Actor, name: string, body: StartBody, notes: CallNotes = {}): RequestRow {
-    const earlier = this.#earlier(actor, notes, 'start', name);
+    const earlier = this.#earlier(actor, notes, 'start', name, body);
     if (earlier) return earlier;
     this.#begin(actor);
     return this.#state.transact(actor, (tx) => {
@@ -144,6 +146,7 @@ export class ClusterService {
         generation: next.generation,
         foreign: notes.foreign ?? null,
         id: notes.requestId,
+        digest: this.#digestOf(notes, body),
       });
     });
   }
@@ -166,7 +169,7 @@ export class ClusterService {
     notes: CallNotes,
   ): RequestRow {
     const verb = desired === 'GONE' ? 'down' : 'stop';
-    const earlier = this.#earlier(actor, notes, verb, name);
+    const earlier = this.#earlier(actor, notes, verb, name, { purge });
     if (earlier) return earlier;
     this.#begin(actor);
     return this.#state.transact(actor, (tx) => {
@@ -180,6 +183,7 @@ export class ClusterService {
         generation: next.generation,
         foreign: notes.foreign ?? null,
         id: notes.requestId,
+        digest: this.#digestOf(notes, { purge }),
       });
     });
   }
@@ -232,12 +236,25 @@ export class ClusterService {
   }
 
   /** @throws {DroverError} IDEMPOTENCY_CONFLICT when the id is that of somebody else's request, or of another call */
-  #earlier(actor: Actor, notes: CallNotes, verb: string, cluster: string | null): RequestRow | undefined {
+  #earlier(
+    actor: Actor,
+    notes: CallNotes,
+    verb: string,
+    cluster: string | null,
+    body: object,
+  ): RequestRow | undefined {
     if (notes.requestId === undefined) return undefined;
     const row = this.#requests.earlier(actor, notes.requestId, verb);
     if (row && cluster !== null && row.cluster !== cluster)
       throw new DroverError('IDEMPOTENCY_CONFLICT', { differs: 'the cluster' });
+    if (row && row.digest !== this.#digestOf(notes, body))
+      throw new DroverError('IDEMPOTENCY_CONFLICT', { differs: 'the body' });
     return row;
+  }
+
+  /** Of what was asked, for a call that chose its id. */
+  #digestOf({ requestId }: CallNotes, body: object): string | undefined {
+    return requestId === undefined ? undefined : this.#ports.random.digest(JSON.stringify(body));
   }
 
   #begin(actor: Actor): void {

@@ -27,6 +27,8 @@ export interface RequestRow extends RowBase {
   readonly error: ErrorFact | null;
   readonly reason: Reason | null;
   readonly lines: readonly LogLine[];
+  /** Of the body, where the caller chose the id. */
+  readonly digest?: string | undefined;
   /** What a foreign client needs to read the answer; ours do not look at it. */
   readonly foreign: Readonly<Record<string, unknown>> | null;
 }

@@ -32,6 +32,7 @@ export interface RequestWish {
   readonly job?: JobId | null;
   readonly foreign?: Readonly<Record<string, unknown>> | null;
   readonly id?: string | undefined;
+  readonly digest?: string | undefined;
 }
 
 export class RequestService {
@@ -101,6 +102,7 @@ export class RequestService {
       error: null,
       reason: null,
       lines: [],
+      digest: wish.digest,
       foreign: wish.foreign ?? null,
     });
     return tx.get('requests', id) as RequestRow;
