@@ -1,5 +1,5 @@
 /** The control plane, put together. Everything that the head's routes call is a service here. */
-import { type InstanceStatus, isFinal, isJobFinal, isoStamp } from '@drover/core';
+import { type InstanceStatus, isFinal, isoStamp } from '@drover/core';
 import type {
   ClusterJobView,
   ClusterView,
@@ -29,6 +29,7 @@ import { reasoner } from './instances/reasons.ts';
 import { cleanupController, startEviction } from './instances/retention.ts';
 import { InstanceService } from './instances/service.ts';
 import { viewInstance } from './instances/view.ts';
+import { queuePlaces } from './jobs/queue.ts';
 import type { JobRow } from './jobs/row.ts';
 import { filesOf } from './jobs/run.ts';
 import { JoinTokenService } from './join-tokens/service.ts';
@@ -306,17 +307,22 @@ export class Engine {
 
   /** Whether a job that has not ended is still to lay it out. */
   isTreeNeeded(tree: string): boolean {
-    for (const job of this.state.tables.jobs.all())
-      if (!isJobFinal(job.status) && filesOf(job).some((file) => file.tree === tree)) return true;
+    for (const job of this.state.liveJobs.all())
+      if (filesOf(job).some((file) => file.tree === tree)) return true;
     return false;
   }
 
   viewCluster(row: ClusterRow): ClusterView {
-    return viewCluster(this.state, this.scheduler, row);
+    return viewCluster(this.state, this.scheduler.summariser(), row);
+  }
+
+  viewClusterJobs(cluster: ClusterRow, rows: readonly JobRow[]): ClusterJobView[] {
+    const place = queuePlaces(this.state, cluster);
+    return rows.map((row) => viewClusterJob(cluster, row, place.get(row.id) ?? 0));
   }
 
   viewClusterJob(cluster: ClusterRow, row: JobRow): ClusterJobView {
-    return viewClusterJob(this.state, cluster, row);
+    return this.viewClusterJobs(cluster, [row])[0] as ClusterJobView;
   }
 
   viewRequest(row: RequestRow): RequestView {

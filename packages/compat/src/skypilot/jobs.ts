@@ -24,7 +24,7 @@ export function jobRoutes(scope: FastifyInstance, context: SkypilotContext): voi
       const cluster = clusters.getUp(actor, body.text('cluster_name'));
       const rows = jobs.list(actor, cluster, filter);
       await settled();
-      return { value: rows.map((row) => viewJob(engine.viewClusterJob(cluster, row))) };
+      return { value: engine.viewClusterJobs(cluster, rows).map(viewJob) };
     });
   });
 

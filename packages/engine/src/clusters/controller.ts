@@ -99,7 +99,7 @@ function affected(state: State, workerId: string, sameStatus: boolean): string[]
 
 /** All nodes are there: prepare what was launched, start what waits, stop what is idle. */
 function work(context: ClusterContext, id: string): number | undefined {
-  const { state, ports } = context;
+  const { state } = context;
   for (;;) {
     const row = state.tables.clusters.get(id);
     if (!row) return undefined;
@@ -111,7 +111,7 @@ function work(context: ClusterContext, id: string): number | undefined {
       break;
     }
     // Ready before it is tried: an `exec` that lays out files does not take the cluster down.
-    state.transact(SYSTEM, (tx) => beginJob(tx, ports, row, next));
+    state.transact(SYSTEM, (tx) => beginJob(context, tx, row, next));
   }
   const row = state.tables.clusters.get(id);
   if (row?.desired !== 'UP') return undefined;
@@ -119,7 +119,7 @@ function work(context: ClusterContext, id: string): number | undefined {
   return watchIdle(context, id);
 }
 
-function beginJob(tx: Transaction, ports: Ports, row: ClusterRow, job: JobRow): void {
+function beginJob({ state, ports }: ClusterContext, tx: Transaction, row: ClusterRow, job: JobRow): void {
   const now = ports.clock.wallMs();
   const isMine = (request: { job: string | null }): boolean => request.job === job.id;
   // Which of several choices it got is known only now.
@@ -137,6 +137,7 @@ function beginJob(tx: Transaction, ports: Ports, row: ClusterRow, job: JobRow): 
   const setupInstances = startSetup(tx, ports, row, job);
   const words = job.prepares.setup && job.task.setup !== null ? 'Running setup' : 'Syncing files';
   say(
+    state,
     tx,
     row.id,
     [
@@ -178,7 +179,7 @@ function settleStatus(context: ClusterContext, row: ClusterRow, preparing: JobRo
   }
   state.transact(SYSTEM, (tx) => {
     moveCluster(tx, row, 'ready', now, null, { idleSinceMs: row.idleSinceMs ?? now });
-    say(tx, row.id, [{ text: `Cluster ${row.name} is UP.` }]);
+    say(state, tx, row.id, [{ text: `Cluster ${row.name} is UP.` }]);
   });
 }
 

@@ -38,11 +38,11 @@ export function endCluster(context: ClusterContext, row: ClusterRow): number | u
     const nodes = release(tx, row);
     const usage = closeUsage(row, now);
     if (row.desired === 'GONE') {
-      say(tx, row.id, [{ text: `Cluster ${row.name} is gone.` }]);
+      say(state, tx, row.id, [{ text: `Cluster ${row.name} is gone.` }]);
       moveCluster(tx, row, 'terminate', now, null, { nodes: [], homesLeft: [], usage, idleSinceMs: null });
       return;
     }
-    say(tx, row.id, [{ text: `Cluster ${row.name} is stopped.` }]);
+    say(state, tx, row.id, [{ text: `Cluster ${row.name} is stopped.` }]);
     const reason = {
       code: 'STOPPED',
       message: `"drover cluster start ${row.name}" starts it again where it was`,
@@ -95,7 +95,7 @@ function noteWaiting(
 ): void {
   if (row.reason?.code === code) return;
   state.transact(SYSTEM, (tx) => {
-    say(tx, row.id, [{ text: message }]);
+    say(state, tx, row.id, [{ text: message }]);
     patchCluster(tx, row, { reason: { code, message } });
   });
 }

@@ -82,7 +82,7 @@ function machineFailed(
   context.state.transact(SYSTEM, (tx) => {
     const { infra, region, zone, type } = machine;
     const where = [infra, region, zone].filter(Boolean).join('/');
-    say(tx, row.id, [{ text: `No ${type} on ${where}: ${reason.message}` }], whileNew);
+    say(context.state, tx, row.id, [{ text: `No ${type} on ${where}: ${reason.message}` }], whileNew);
     release(tx, row);
     dropMachines(context, tx, row);
     patchCluster(tx, row, {

@@ -66,7 +66,7 @@ function choose(context: ClusterContext, row: ClusterRow): Step {
     if (row.reason?.code !== 'WAITING_FOR_INFRA')
       state.transact(SYSTEM, (tx) => {
         moveCluster(tx, row, 'begin', now, { code: 'WAITING_FOR_INFRA', message: waitsFor });
-        say(tx, row.id, [{ text: waitsFor }]);
+        say(state, tx, row.id, [{ text: waitsFor }]);
       });
     return WAIT;
   }
@@ -74,10 +74,11 @@ function choose(context: ClusterContext, row: ClusterRow): Step {
   const [candidate] = planned.candidates;
   if (!candidate) return giveUp(context, row, types.length === 0, planned.whyNot);
   state.transact(SYSTEM, (tx) => {
-    if (row.tried.length === 0) say(tx, row.id, [{ text: consideredTable(planned, row.numNodes) }], whileNew);
+    if (row.tried.length === 0)
+      say(state, tx, row.id, [{ text: consideredTable(planned, row.numNodes) }], whileNew);
     const { machine } = candidate;
     const where = [machine.infra, machine.region, machine.zone].filter(Boolean).join('/');
-    say(tx, row.id, [{ text: `Launching on ${where} (${machine.type}).` }], whileNew);
+    say(state, tx, row.id, [{ text: `Launching on ${where} (${machine.type}).` }], whileNew);
     const nodes = Array.from({ length: row.numNodes }, (_, rank) => emptyNode(rank));
     infra.ensure(tx, machine.infra);
     moveCluster(
@@ -147,7 +148,7 @@ function waitInLine(context: ClusterContext, row: ClusterRow, places: string): S
     .map(({ machine }) => machine.type);
   const now = ports.clock.wallMs();
   state.transact(SYSTEM, (tx) => {
-    say(tx, row.id, [{ text: `Everything is taken; waiting in line on ${candidate.machine.infra}.` }]);
+    say(state, tx, row.id, [{ text: `Everything is taken; waiting in line on ${candidate.machine.infra}.` }]);
     const empty = { ...row, nodes: Array.from({ length: row.numNodes }, (_, rank) => emptyNode(rank)) };
     const nodes = reserve(tx, ports, empty, candidate, [...new Set(alike)]);
     const reason = { code: 'WAITING_FOR_NODES', message: `waits in line on ${candidate.machine.infra}` };
@@ -163,7 +164,7 @@ function again(context: ClusterContext, row: ClusterRow, why: string): Step {
   const delayMs = Math.min(ROUND_MS.first * 2 ** row.round, ROUND_MS.most);
   const reason = { code: 'RETRYING', message: `tries again in ${delayMs / 1000} s: ${why}` };
   state.transact(SYSTEM, (tx) => {
-    say(tx, row.id, [{ text: reason.message }], whileNew);
+    say(state, tx, row.id, [{ text: reason.message }], whileNew);
     moveCluster(tx, row, 'begin', now, reason, {
       tried: [],
       round: row.round + 1,
@@ -188,7 +189,7 @@ function passOver(
   const message = why ?? 'no room';
   state.transact(SYSTEM, (tx) => {
     const { infra, region, zone, type } = machine;
-    say(tx, row.id, [{ text: `No room on ${infra} (${type}): ${message}` }], whileNew);
+    say(state, tx, row.id, [{ text: `No room on ${infra} (${type}): ${message}` }], whileNew);
     release(tx, row);
     patchCluster(tx, row, {
       nodes: [],
@@ -207,7 +208,7 @@ function waitOrFailInPlace(context: ClusterContext, row: ClusterRow, { machine }
   if (row.retryUntilUp) {
     if (row.reason?.code !== 'WAITING_FOR_NODES')
       state.transact(SYSTEM, (tx) => {
-        say(tx, row.id, [{ text: `Its nodes are taken; waiting in line: ${message}` }]);
+        say(state, tx, row.id, [{ text: `Its nodes are taken; waiting in line: ${message}` }]);
         moveCluster(tx, row, 'begin', ports.clock.wallMs(), {
           code: 'WAITING_FOR_NODES',
           message: `waits for its own nodes: ${message}`,
@@ -255,7 +256,9 @@ function take(context: ClusterContext, row: ClusterRow): Step {
       };
     });
     const hosts = nodes.map((node) => node.address).join(', ');
-    say(tx, row.id, [{ text: nodes.length === 1 ? `Node is up: ${hosts}.` : `Nodes are up: ${hosts}.` }]);
+    say(state, tx, row.id, [
+      { text: nodes.length === 1 ? `Node is up: ${hosts}.` : `Nodes are up: ${hosts}.` },
+    ]);
     const price = row.candidate?.pricePerHour ?? 0;
     patchCluster(tx, row, {
       nodes,

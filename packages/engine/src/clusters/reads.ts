@@ -133,11 +133,10 @@ export class ClusterReads {
         (wish.allUsers || row.user.id === user),
     );
     await this.#state.durableUnlessStalled(this.#state.rev);
+    const summarise = this.#scheduler.summariser();
     return rows
       .sort((a, b) => a.seq - b.seq)
-      .map((row) =>
-        viewCluster(this.#state, this.#scheduler, this.#state.tables.clusters.get(row.id) ?? row),
-      );
+      .map((row) => viewCluster(this.#state, summarise, this.#state.tables.clusters.get(row.id) ?? row));
   }
 
   /** Clusters that held nodes within so many days, those that are gone too; newest first. 0: all that are kept. */

@@ -1,5 +1,12 @@
 /** What people do with clusters. Each call writes a wish and the request that waits for it, in one transaction. */
-import { type ClusterDesire, type ClusterId, DroverError, invalid, isJobFinal } from '@drover/core';
+import {
+  type ClusterDesire,
+  type ClusterId,
+  DroverError,
+  invalid,
+  isJobFinal,
+  type JobId,
+} from '@drover/core';
 import type { AutostopSpec, ExecBody, LaunchBody, StartBody, TaskSpec } from '@drover/core/wire';
 import { type Actor, userOf } from '../actor.ts';
 import { cancelJob } from '../jobs/move.ts';
@@ -76,16 +83,7 @@ export class ClusterService {
         mounts: !fast,
         workdir: true,
       });
-      return this.#requests.open(tx, actor, {
-        verb: 'launch',
-        clusterId: row.id,
-        cluster: row.name,
-        generation: row.generation,
-        job: job.id,
-        foreign: notes.foreign ?? null,
-        id: notes.requestId,
-        digest: this.#digestOf(notes, body),
-      });
+      return this.#open(tx, actor, 'launch', row, notes, body, job.id);
     });
   }
 
@@ -111,16 +109,7 @@ export class ClusterService {
         lastUse: notes.lastUse ?? 'exec',
         ...(body.down && { autostop: { idleMinutes: 0, down: true, waitFor: 'jobs' } }),
       });
-      return this.#requests.open(tx, actor, {
-        verb: 'exec',
-        clusterId: row.id,
-        cluster: row.name,
-        generation: row.generation,
-        job: job.id,
-        foreign: notes.foreign ?? null,
-        id: notes.requestId,
-        digest: this.#digestOf(notes, body),
-      });
+      return this.#open(tx, actor, 'exec', row, notes, body, job.id);
     });
   }
 
@@ -139,15 +128,7 @@ export class ClusterService {
         next = moveCluster(tx, next, 'begin', now, STARTING, { launchedMs: now });
       } else if (body.force) next = patchCluster(tx, row, { lastUse: notes.lastUse ?? 'start' });
       if (body.autostop) next = this.#setAutostop(tx, next, body.autostop);
-      return this.#requests.open(tx, actor, {
-        verb: 'start',
-        clusterId: next.id,
-        cluster: next.name,
-        generation: next.generation,
-        foreign: notes.foreign ?? null,
-        id: notes.requestId,
-        digest: this.#digestOf(notes, body),
-      });
+      return this.#open(tx, actor, 'start', next, notes, body);
     });
   }
 
@@ -176,15 +157,28 @@ export class ClusterService {
       const row = this.get(actor, name);
       if (desired === 'STOPPED') assertStoppable(row);
       const next = this.endIn(tx, row, desired, actor.name, notes.lastUse ?? verb, purge);
-      return this.#requests.open(tx, actor, {
-        verb,
-        clusterId: next.id,
-        cluster: next.name,
-        generation: next.generation,
-        foreign: notes.foreign ?? null,
-        id: notes.requestId,
-        digest: this.#digestOf(notes, { purge }),
-      });
+      return this.#open(tx, actor, verb, next, notes, { purge });
+    });
+  }
+
+  #open(
+    tx: Transaction,
+    actor: Actor,
+    verb: RequestWish['verb'],
+    row: ClusterRow,
+    notes: CallNotes,
+    body: object,
+    job: JobId | null = null,
+  ): RequestRow {
+    return this.#requests.open(tx, actor, {
+      verb,
+      clusterId: row.id,
+      cluster: row.name,
+      generation: row.generation,
+      job,
+      foreign: notes.foreign ?? null,
+      id: notes.requestId,
+      digest: this.#digestOf(notes, body),
     });
   }
 
@@ -200,7 +194,7 @@ export class ClusterService {
     const now = this.#ports.clock.wallMs();
     const words = desired === 'GONE' ? 'torn down' : 'stopped';
     const rule = `cluster '${row.name}' was ${words} by ${by}`;
-    for (const request of openRequests(tx, row.id)) {
+    for (const request of openRequests(this.#state, tx, row.id)) {
       // One that asks for the same is not against it.
       if (request.verb === 'down' || (request.verb === 'stop' && desired === 'STOPPED')) continue;
       settleRequest(tx, request, 'cancel', now, { reason: { code: 'CANCELLED', message: rule } });

@@ -24,11 +24,16 @@ export function resourcesText(numNodes: number, candidate: Candidate | null): st
   return `${numNodes}x ${where} (${parts.join(', ')})${spot ? ' [spot]' : ''}`;
 }
 
-export function viewCluster(state: State, scheduler: Scheduler, row: ClusterRow): ClusterView {
+/** @param summarise why a reservation waits; of many clusters, made once */
+export function viewCluster(
+  state: State,
+  summarise: ReturnType<Scheduler['summariser']>,
+  row: ClusterRow,
+): ClusterView {
   const { candidate } = row;
   const machine = candidate?.machine ?? null;
   const waiting = row.desired === 'UP' ? standOf(state, row).waiting[0] : undefined;
-  const why = waiting ? scheduler.explain(waiting)?.summary : null;
+  const why = waiting ? summarise(waiting) : null;
   const reason =
     row.reason && why ? { ...row.reason, message: `${row.reason.message}: ${why.message}` } : row.reason;
   return {
@@ -67,9 +72,9 @@ export function viewCluster(state: State, scheduler: Scheduler, row: ClusterRow)
   };
 }
 
-export function viewClusterJob(state: State, cluster: ClusterRow, row: JobRow): ClusterJobView {
-  const waits =
-    row.status === 'PENDING' ? { code: 'WAITING', message: whyWaiting(state, cluster, row) } : null;
+/** @param before how many jobs wait before it, when it waits */
+export function viewClusterJob(cluster: ClusterRow, row: JobRow, before: number): ClusterJobView {
+  const waits = row.status === 'PENDING' ? { code: 'WAITING', message: whyWaiting(row, before) } : null;
   const ending = row.cancel && row.endedMs === null ? row.reason : null;
   return {
     id: row.id,

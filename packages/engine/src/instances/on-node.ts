@@ -2,11 +2,11 @@
  * Instances on the nodes of clusters. They use a share of what their node's reservation holds and hold nothing
  * themselves, so the scheduler never sees them: whoever makes them has chosen the node.
  */
-import type { InstanceId, WorkerId } from '@drover/core';
-import { recordInstance } from '../events/record.ts';
+import type { WorkerId } from '@drover/core';
 import type { Ports } from '../ports.ts';
 import type { InstanceRow, NodeRun } from '../state/rows.ts';
 import type { Transaction } from '../state/transaction.ts';
+import { createInstance } from './create.ts';
 import { moveInstance } from './move.ts';
 
 export interface NodeOrder {
@@ -31,13 +31,10 @@ const LOG_CAP_MIB = 1024;
 /** Makes the instance, assigned to its node: the worker starts it as soon as the commit is durable. */
 export function startOnNode(tx: Transaction, ports: Ports, order: NodeOrder): InstanceRow {
   const now = ports.clock.wallMs();
-  const id = ports.random.uuid() as InstanceId;
   const { gpuIndices } = order;
-  tx.put('instances', {
-    id,
+  const made = createInstance(tx, ports, {
     project: order.project,
     name: null,
-    status: 'PENDING',
     owner: order.owner,
     spec: {
       command: order.command,
@@ -58,27 +55,7 @@ export function startOnNode(tx: Transaction, ports: Ports, order: NodeOrder): In
       node: order.node,
     },
     submittedBy: order.by,
-    createdMs: now,
-    sinceMs: now,
-    attempt: 0,
-    workerId: null,
-    workerHost: null,
-    gpuIndices: null,
-    port: null,
-    pid: null,
-    assignedMs: null,
-    startedMs: null,
-    endedMs: null,
-    exitCode: null,
-    signal: null,
-    reason: null,
-    cancel: null,
-    released: true,
-    log: null,
-    deleting: null,
   });
-  const made = tx.get('instances', id) as InstanceRow;
-  recordInstance(tx, 'submit', null, made);
   return moveInstance(tx, made, 'place', now, {
     attempt: 1,
     workerId: order.workerId,

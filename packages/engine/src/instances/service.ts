@@ -1,12 +1,14 @@
 /** What people do with instances: submit, cancel, forget, delete. Each is one transaction. */
-import { DroverError, type InstanceId, invalid, isFinal, type ReservationId } from '@drover/core';
+import { DroverError, invalid, isFinal, isJobFinal, type ReservationId } from '@drover/core';
 import type { InstanceSubmit } from '@drover/core/wire';
 import type { Actor } from '../actor.ts';
 import { recordInstance } from '../events/record.ts';
+import type { JobRow } from '../jobs/row.ts';
 import type { Ports } from '../ports.ts';
 import type { InstanceRow, InstanceSpec } from '../state/rows.ts';
 import type { State } from '../state/state.ts';
 import type { Transaction } from '../state/transaction.ts';
+import { createInstance } from './create.ts';
 import { bury } from './departure.ts';
 import { Idempotency } from './idempotency.ts';
 import { giveUpIn, replaceIn } from './lost.ts';
@@ -34,7 +36,6 @@ export class InstanceService {
   /** @throws {DroverError} NAME_TAKEN, WORKER_NOT_FOUND, TARGET_WORKER_NOT_ONLINE, INVALID_REQUEST, IDEMPOTENCY_CONFLICT, STORE_FULL */
   submit(actor: Actor, input: InstanceSubmit, options: SubmitOptions = {}): InstanceRow {
     this.#state.assertWritable();
-    const now = this.#ports.clock.wallMs();
     const key = options.idempotencyKey;
     const spec = specOf(input, options.accounting ?? 'strict');
     return this.#state.transact(actor, (tx) => {
@@ -43,38 +44,15 @@ export class InstanceService {
       this.#checkTarget(tx, input, spec);
       const name = input.name ?? null;
       if (name !== null) this.#checkName(tx, actor, name, options.nameScope ?? 'live');
-      const id = this.#ports.random.uuid() as InstanceId;
-      tx.put('instances', {
-        id,
+      const row = createInstance(tx, this.#ports, {
         project: actor.project,
         name,
-        status: 'PENDING',
         owner: null,
         spec,
         submittedBy: actor.name,
-        createdMs: now,
-        sinceMs: now,
-        attempt: 0,
-        workerId: null,
-        workerHost: null,
-        gpuIndices: null,
-        port: null,
-        pid: null,
-        assignedMs: null,
-        startedMs: null,
-        endedMs: null,
-        exitCode: null,
-        signal: null,
-        reason: null,
-        cancel: null,
-        released: true,
-        log: null,
-        deleting: null,
       });
-      const row = tx.get('instances', id) as InstanceRow;
       putReservation(tx, row, this.#ports.random.uuid() as ReservationId);
-      recordInstance(tx, 'submit', null, row);
-      if (key !== undefined) this.idempotency.remember(tx, actor, key, input, id);
+      if (key !== undefined) this.idempotency.remember(tx, actor, key, input, row.id);
       return row;
     });
   }
@@ -204,7 +182,7 @@ export class InstanceService {
       let count = 0;
       for (const id of ids) {
         const row = tx.get('instances', id);
-        if (!row || row.deleting || (row.owner !== null && !isFinal(row.status))) continue;
+        if (!row || row.deleting || isOwned(tx, row)) continue;
         this.#deleteIn(tx, actor, row);
         count += 1;
       }
@@ -238,12 +216,23 @@ export function removeRow(tx: Transaction, row: InstanceRow, nowMs: number): voi
   });
 }
 
-/** What a job made is changed through the job until it has ended. @throws {DroverError} OWNED */
+/** Whether it is changed through what made it: while it lives, and while its job does, which is judged by all of them. */
+function isOwned(tx: Transaction, row: InstanceRow): boolean {
+  if (row.owner === null) return false;
+  const job = jobOf(tx, row);
+  return !isFinal(row.status) || (job !== undefined && !isJobFinal(job.status));
+}
+
+function jobOf(tx: Transaction, { owner }: InstanceRow): JobRow | undefined {
+  const [noun, id = ''] = owner?.split('/') ?? [];
+  return noun === 'jobs' ? tx.get('jobs', id) : undefined;
+}
+
+/** @throws {DroverError} OWNED */
 function assertFree(tx: Transaction, row: InstanceRow): void {
-  if (isFinal(row.status)) return;
-  const [noun, id = ''] = row.owner?.split('/') ?? [];
-  const job = noun === 'jobs' ? tx.get('jobs', id) : undefined;
-  const cluster = tx.get('clusters', (noun === 'clusters' ? `clusters/${id}` : (job?.owner ?? '')).slice(9));
+  if (!isOwned(tx, row)) return;
+  const job = jobOf(tx, row);
+  const cluster = tx.get('clusters', (job?.owner ?? row.owner ?? '').replace(/^clusters\//, ''));
   if (!cluster) return;
   const owner =
     job?.number == null ? `cluster ${cluster.name}` : `job ${job.number} of cluster ${cluster.name}`;

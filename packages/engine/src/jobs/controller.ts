@@ -54,7 +54,7 @@ function observe(state: State, ports: Ports, job: JobRow, ids: readonly string[]
     return;
   }
   state.transact(SYSTEM, (tx) => {
-    if (job.status === 'SETTING_UP') endSetup(tx, job, failed, now);
+    if (job.status === 'SETTING_UP') endSetup(state, tx, job, failed, now);
     else endRun(tx, job, failed, rows, now);
   });
 }
@@ -75,7 +75,7 @@ const howItEnded = (row: InstanceRow): string => {
 const nodeOf = (row: InstanceRow): string =>
   `node ${row.spec.node?.rank ?? '?'} (${row.workerHost ?? row.workerId ?? '?'})`;
 
-function endSetup(tx: Transaction, job: JobRow, failed: InstanceRow | null, now: number): void {
+function endSetup(state: State, tx: Transaction, job: JobRow, failed: InstanceRow | null, now: number): void {
   if (job.cancel) {
     moveJob(tx, job, 'cancel', now);
     return;
@@ -84,7 +84,7 @@ function endSetup(tx: Transaction, job: JobRow, failed: InstanceRow | null, now:
     const queued = moveJob(tx, job, job.number === null ? 'succeed' : 'queue', now);
     const clusterId = queued.owner?.replace(/^clusters\//, '') ?? '';
     const isMine = (request: { job: string | null }): boolean => request.job === job.id;
-    say(tx, clusterId, [{ text: 'Setup completed.' }], isMine);
+    say(state, tx, clusterId, [{ text: 'Setup completed.' }], isMine);
     return;
   }
   const message = `setup on ${nodeOf(failed)}: ${howItEnded(failed)}`;

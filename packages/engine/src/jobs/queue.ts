@@ -111,11 +111,16 @@ function hold(state: State, ledger: Ledger, cluster: ClusterRow, job: JobRow): v
   });
 }
 
-/** Why a job that waits does so, in words. */
-export function whyWaiting(state: State, cluster: ClusterRow, job: JobRow): string {
-  const before = state.liveJobs
-    .of(`clusters/${cluster.id}`)
-    .filter((each) => each.status === 'PENDING' && each.seq < job.seq).length;
+/** How many wait before each job that waits, by its id. */
+export function queuePlaces(state: State, cluster: ClusterRow): Map<string, number> {
+  const places = new Map<string, number>();
+  for (const job of state.liveJobs.of(`clusters/${cluster.id}`))
+    if (job.status === 'PENDING') places.set(job.id, places.size);
+  return places;
+}
+
+/** Why a job that waits behind `before` others does so, in words. */
+export function whyWaiting(job: JobRow, before: number): string {
   const gpus = Math.ceil(job.demand.gpus);
   const need = gpus > 0 ? `${gpus} free GPUs` : `${job.demand.cpu} free CPUs`;
   const nodes = job.task.numNodes > 1 ? ` on each of ${job.task.numNodes} nodes` : '';

@@ -50,7 +50,9 @@ export class JobService {
   statuses(cluster: ClusterRow, numbers: readonly number[] | null): Map<number | null, JobStatus | null> {
     const answer = new Map<number | null, JobStatus | null>();
     if (numbers !== null) {
-      for (const number of numbers) answer.set(number, this.find(cluster, number)?.status ?? null);
+      for (const number of numbers) answer.set(number, null);
+      for (const { number, status } of this.#state.tables.jobs.ownedBy(`clusters/${cluster.id}`))
+        if (answer.has(number)) answer.set(number, status);
       return answer;
     }
     const newest = this.#state.tables.jobs
@@ -78,8 +80,8 @@ export class JobService {
     const mine = live.filter((row) => row.user.id === user.id);
     const { numbers, all, allUsers } = which;
     let chosen: JobRow[];
-    if (numbers !== null && numbers.length > 0)
-      chosen = live.filter((row) => numbers.includes(row.number ?? -1));
+    const named = new Set<number | null>(numbers);
+    if (named.size > 0) chosen = live.filter((row) => named.has(row.number));
     else if (allUsers) chosen = live;
     else if (all) chosen = mine;
     else chosen = mine.slice(-1);

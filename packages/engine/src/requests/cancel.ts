@@ -86,7 +86,7 @@ export class RequestCancel {
     if (cluster.status !== 'INIT' || cluster.desired !== 'UP') return;
     const jobs = tx.ownedBy('jobs', `clusters/${cluster.id}`);
     const isWanted = jobs.some((job) => job.endedMs === null && job.cancel === null);
-    if (isWanted || openRequests(tx, cluster.id).some((each) => each.verb === 'start')) return;
+    if (isWanted || openRequests(this.#state, tx, cluster.id).some((each) => each.verb === 'start')) return;
     const isSpot = cluster.candidate?.spot === true;
     const hadNodes = cluster.nodes.some((node) => node.workerId !== null);
     this.#clusters.endIn(tx, cluster, isSpot || !hadNodes ? 'GONE' : 'STOPPED', by, 'request cancel');

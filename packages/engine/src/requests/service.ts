@@ -157,21 +157,25 @@ export function settleRequest(
   return tx.get('requests', row.id) as RequestRow;
 }
 
-/** The cluster's requests that have not ended, oldest first. */
-export const openRequests = (tx: Transaction, clusterId: string): RequestRow[] =>
-  tx
-    .ownedBy('requests', `clusters/${clusterId}`)
-    .filter((row) => !isRequestFinal(row.status))
-    .sort((a, b) => a.seq - b.seq);
+/** The cluster's requests that have not ended, oldest first; those of this very transaction are not among them. */
+export function openRequests(state: State, tx: Transaction, clusterId: string): RequestRow[] {
+  const rows: RequestRow[] = [];
+  for (const { id } of state.openRequests.of(`clusters/${clusterId}`)) {
+    const row = tx.get('requests', id);
+    if (row && !isRequestFinal(row.status)) rows.push(row);
+  }
+  return rows;
+}
 
 /** Adds lines to the log of every request that waits for this cluster, or of those that `meant` picks. */
 export function say(
+  state: State,
   tx: Transaction,
   clusterId: string,
   lines: readonly LogLine[],
   meant: (row: RequestRow) => boolean = () => true,
 ): void {
-  for (const row of openRequests(tx, clusterId)) {
+  for (const row of openRequests(state, tx, clusterId)) {
     if (!meant(row)) continue;
     const short = lines.map((line) => ('text' in line ? { text: line.text.slice(0, LINE_CHARS) } : line));
     // Those who follow count lines: over the limit the newest takes the place of the last.

@@ -31,6 +31,11 @@ export class LiveIndex<C extends Collection> {
     return rows;
   }
 
+  /** Those of every owner. */
+  *all(): Generator<Collections[C]> {
+    for (const owner of this.#ids.keys()) yield* this.of(owner);
+  }
+
   /** A row that the store has held, in the order of `seq`. */
   admit(row: Collections[C]): void {
     this.#set(row);

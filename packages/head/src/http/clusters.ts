@@ -72,22 +72,18 @@ export function clusterRoutes(app: App, context: RouteContext): void {
       await accepted(context, reply, row);
     },
   );
-  app.post(
-    '/v1/clusters/:name/stop',
-    { schema: { summary: 'Stop it; homes stay', params: nameParams, body: endBody, response: started } },
-    async (request, reply) => {
-      const row = clusters.stop(actorOf(request), request.params.name, request.body, notes(request));
-      await accepted(context, reply, row);
-    },
-  );
-  app.post(
-    '/v1/clusters/:name/down',
-    { schema: { summary: 'Tear it down', params: nameParams, body: endBody, response: started } },
-    async (request, reply) => {
-      const row = clusters.down(actorOf(request), request.params.name, request.body, notes(request));
-      await accepted(context, reply, row);
-    },
-  );
+  for (const [verb, summary] of [
+    ['stop', 'Stop it; homes stay'],
+    ['down', 'Tear it down'],
+  ] as const)
+    app.post(
+      `/v1/clusters/:name/${verb}`,
+      { schema: { summary, params: nameParams, body: endBody, response: started } },
+      async (request, reply) => {
+        const row = clusters[verb](actorOf(request), request.params.name, request.body, notes(request));
+        await accepted(context, reply, row);
+      },
+    );
   app.put(
     '/v1/clusters/:name/autostop',
     {

@@ -37,7 +37,7 @@ export function clusterJobRoutes(app: App, context: RouteContext): void {
       const cluster = clusters.get(actor, request.params.name);
       const rows = jobs.list(actor, cluster, request.query);
       await engine.state.durableUnlessStalled(engine.state.tables.jobs.lastRev);
-      return { items: rows.map((row) => engine.viewClusterJob(cluster, row)) };
+      return { items: engine.viewClusterJobs(cluster, rows) };
     },
   );
   app.get(
