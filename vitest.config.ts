@@ -37,6 +37,7 @@ export default defineConfig({
           include: [
             'packages/*/src/**/*.test.ts',
             'test/tidy/*.test.ts',
+            'test/security/*.test.ts',
             'test/chaos/{checkers,faults}/*.test.ts',
           ],
           ...inThreads,

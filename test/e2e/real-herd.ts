@@ -5,6 +5,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { Client } from 'drover';
+import { pinnedFetch } from 'drover/local';
 
 export const DROVER = fileURLToPath(new URL('../../bin/drover', import.meta.url));
 
@@ -58,7 +59,7 @@ const hasEnded = ({ exitCode, signalCode }: ChildProcess): boolean =>
 
 export class RealHerd {
   readonly dir = mkdtempSync(join(tmpdir(), 'drover-e2e-'));
-  readonly headFlags: readonly string[];
+  readonly headFlags: string[];
   head: Program | null = null;
   readonly workers = new Map<string, RealWorker>();
   url = '';
@@ -66,7 +67,7 @@ export class RealHerd {
   client = new Client({ url: 'http://127.0.0.1:1' });
 
   constructor(headFlags: readonly string[] = []) {
-    this.headFlags = headFlags;
+    this.headFlags = [...headFlags];
   }
 
   async startHead(): Promise<void> {
@@ -82,7 +83,9 @@ export class RealHerd {
     ]);
     this.url = this.head.ready['url'] ?? '';
     this.token = readFileSync(this.head.ready['tokenFile'] ?? '', 'utf8');
-    this.client = new Client({ url: this.url, token: this.token });
+    const { caFile } = this.head.ready;
+    const fetch = caFile ? pinnedFetch(readFileSync(caFile, 'utf8')) : undefined;
+    this.client = new Client({ url: this.url, token: this.token, fetch });
   }
 
   /** @returns the worker's id */

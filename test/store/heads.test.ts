@@ -96,7 +96,7 @@ describe.each(['sqlite', 'postgres'] as const)('on %s', (kind) => {
     const headers = { 'idempotency-key': 'k1' };
     const socket = connect(Number(new URL(head.url).port), '127.0.0.1');
     socket.write(
-      `POST /v1/instances HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer ${head.token}\r\nContent-Type: application/json\r\n` +
+      `POST /v1/instances HTTP/1.1\r\nHost: localhost\r\nAuthorization: Bearer ${head.token}\r\nContent-Type: application/json\r\n` +
         `Idempotency-Key: k1\r\nContent-Length: ${body.length}\r\n\r\n${body}`,
     );
     socket.on('error', () => undefined);

@@ -78,6 +78,11 @@ describe('the tree', () => {
     ).toEqual([]);
   });
 
+  it('switches off the verification of TLS nowhere', () => {
+    const names = ['rejectUnauthorized\\s*[:=]\\s*(?:false|!1|0)', `NODE_TLS_${'REJECT_UNAUTHORIZED'}`];
+    expect(linesLike(new RegExp(names.join('|')), (path) => path !== 'test/tidy/tidy.test.ts')).toEqual([]);
+  });
+
   it('has no skipped, focused or empty tests', () => {
     // A test that cannot run here says so itself: ctx.skip('reason'), or it.skipIf(condition).
     const pattern = /\b(it|test|describe)\.(skip|only|todo)\b/;

@@ -10,6 +10,12 @@ export interface HeadRun {
   readonly host: string;
   readonly port: number;
   readonly alsoListen: number | null;
+  /** Null: plain HTTP. `files` null: an authority of the head's own. */
+  readonly tls: {
+    readonly files: { readonly cert: string; readonly key: string; readonly ca: string | null } | null;
+  } | null;
+  readonly tlsNames: readonly string[];
+  readonly allowHosts: readonly string[];
   readonly trustLoopback: boolean;
   readonly pyletAccounting: 'strict' | 'lenient';
   readonly pingMs?: number;
@@ -20,14 +26,23 @@ export interface HeadRun {
   readonly fakeInfra: string | null;
   readonly advertiseUrl: string | null;
   readonly unknownMachines: 'report' | 'remove';
+  readonly traces: boolean;
   readonly logLevel: string;
-  readonly onReady: (ready: { url: string; tokenFile: string; herd: string; pid: number }) => void;
+  readonly onReady: (ready: {
+    url: string;
+    caFile: string | null;
+    tokenFile: string;
+    herd: string;
+    pid: number;
+  }) => void;
 }
 
 /** What `drover worker` runs; see `WorkerFlags` of the published package. */
 export interface WorkerRun {
   readonly state: string;
   readonly head: string;
+  /** The authority to trust, `ca_...`; null: that of its identity, or those of the system. */
+  readonly ca: string | null;
   readonly joinToken: string | null;
   readonly name: string | null;
   readonly advertise: string | null;
@@ -105,6 +120,8 @@ export type Verb = (call: Call) => Promise<number>;
 export interface ClientFlags {
   readonly head?: string;
   readonly token?: string;
+  readonly ca?: string;
   readonly context?: string;
+  readonly project?: string;
   readonly json?: boolean;
 }

@@ -10,6 +10,8 @@ export async function locateHead(flags: ClientFlags, env: Env): Promise<FoundHea
   return await findHead({
     url: flags.head,
     token: flags.token,
+    project: flags.project,
+    ca: flags.ca,
     context,
     env: { ...env, DROVER_STATE: headFolder(env) },
   });
@@ -26,12 +28,13 @@ export async function connect(call: Call, retryMs?: number): Promise<Client> {
 }
 
 /** A client of the head at an address. */
-export function clientOf(url: string, token: string | undefined, retryMs: number): Client {
-  return new Client({ url, token, retryMs, fetch: leanFetch });
+export function clientOf(head: Pick<FoundHead, 'url' | 'token' | 'ca' | 'project'>, retryMs: number): Client {
+  const { url, token, ca, project } = head;
+  return new Client({ url, token, project, retryMs, fetch: leanFetch(ca ?? null) });
 }
 
 /** A client of a head that was found. */
 export function openClient(found: FoundHead, retryMs?: number): Client {
   const unknown = found.source === 'default';
-  return clientOf(found.url, found.token, retryMs ?? (unknown ? 0 : RETRY_MS));
+  return clientOf(found, retryMs ?? (unknown ? 0 : RETRY_MS));
 }

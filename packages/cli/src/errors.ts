@@ -50,6 +50,7 @@ export function exitCodeOf(error: unknown): number {
     case 413:
     case 431:
       return EXIT.usage;
+    case 502:
     case 503:
       return EXIT.unavailable;
     default:
@@ -72,7 +73,7 @@ export function hintOf(error: unknown): string | undefined {
     case 'NAME_TAKEN':
       return `choose another --name, or end that instance with "drover cancel ${String(ref)}"`;
     case 'FORBIDDEN':
-      return 'this needs the admin token, which lies in the state folder of the head';
+      return '"drover whoami" shows who you are for this head and what you may do';
     default:
       return undefined;
   }

@@ -4,6 +4,7 @@ import { clusterCommands } from './grammar/clusters.ts';
 import { infraCommands } from './grammar/infra.ts';
 import { instanceCommands } from './grammar/instances.ts';
 import { herdCommands, otherCommands } from './grammar/machine.ts';
+import { peopleCommands } from './grammar/people.ts';
 import { headCommand, workerCommands } from './grammar/workers.ts';
 
 const GROUPS: readonly (readonly [string, readonly string[]])[] = [
@@ -25,6 +26,7 @@ const GROUPS: readonly (readonly [string, readonly string[]])[] = [
       'events',
     ],
   ],
+  ['People:', ['login', 'logout', 'whoami', 'user', 'token', 'project', 'audit']],
   ['This program:', ['config', 'completion', 'version']],
 ];
 
@@ -40,6 +42,7 @@ export function buildProgram(run: Run, version: string): Command {
     ...workerCommands(run),
     ...infraCommands(run),
     headCommand(run),
+    ...peopleCommands(run),
     ...otherCommands(run),
   ]) {
     const group = GROUPS.find(([, names]) => names.includes(command.name()));

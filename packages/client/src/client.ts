@@ -1,4 +1,5 @@
-import { invalid } from '@drover/core';
+import { invalid, isPlainName, PLAIN_NAME_RULE } from '@drover/core';
+import { Audit } from './services/audit.ts';
 import { Clusters } from './services/clusters.ts';
 import { Events } from './services/events.ts';
 import { Files } from './services/files.ts';
@@ -7,7 +8,10 @@ import { Infra } from './services/infra.ts';
 import { Instances } from './services/instances.ts';
 import { Jobs } from './services/jobs.ts';
 import { JoinTokens } from './services/join-tokens.ts';
+import { Projects } from './services/projects.ts';
 import { Requests } from './services/requests.ts';
+import { Tokens } from './services/tokens.ts';
+import { Users } from './services/users.ts';
 import { Workers } from './services/workers.ts';
 import { linkSignals } from './transport/signals.ts';
 import { parseTarget } from './transport/target.ts';
@@ -19,8 +23,10 @@ export interface ClientOptions {
   readonly url?: string | undefined;
   /** Default: the URL's user info, else `DROVER_TOKEN`. */
   readonly token?: string | undefined;
-  /** Who of those that share the token calls: owns what is made, and gives no right. Default: `DROVER_USER`. */
+  /** Who of those that share the head's own token calls: owns what is made, and gives no right. Default: `DROVER_USER`. */
   readonly user?: string | undefined;
+  /** What the calls are for. Default: `DROVER_PROJECT`, else the only one of the token, else `default`. */
+  readonly project?: string | undefined;
   /** Used instead of the global `fetch`. */
   readonly fetch?: typeof globalThis.fetch | undefined;
   /** Ends every call of this client. */
@@ -35,6 +41,12 @@ export interface ClientOptions {
 function userOf(user: string | undefined): string | undefined {
   if (user === undefined || /^[\w.@+-]{1,64}$/.test(user)) return user;
   throw invalid('user', '1 to 64 letters, digits and _ . @ + -', user);
+}
+
+/** @throws {DroverError} INVALID_REQUEST */
+function projectOf(project: string | undefined): string | undefined {
+  if (project === undefined || isPlainName(project)) return project;
+  throw invalid('project', PLAIN_NAME_RULE, project);
 }
 
 /** The address at which a head listens when nothing else is said. */
@@ -57,6 +69,10 @@ export class Client {
   readonly clusters: Clusters;
   readonly jobs: Jobs;
   readonly files: Files;
+  readonly users: Users;
+  readonly projects: Projects;
+  readonly tokens: Tokens;
+  readonly audit: Audit;
   readonly #closing = new AbortController();
 
   /** Sends nothing. @throws {DroverError} INVALID_REQUEST for a bad address or token. */
@@ -67,6 +83,7 @@ export class Client {
     const transport = new Transport({
       target: { url: target.url, token: target.token ?? (env.DROVER_TOKEN || undefined) },
       user: userOf(options.user ?? (env.DROVER_USER || undefined)),
+      project: projectOf(options.project ?? (env.DROVER_PROJECT || undefined)),
       // Looked up at each call and called bare: browsers refuse a fetch with another `this`.
       fetch: (input, init) => (given === undefined ? globalThis.fetch(input, init) : given(input, init)),
       signal: linkSignals([options.signal, this.#closing.signal]).signal,
@@ -84,6 +101,10 @@ export class Client {
     this.clusters = new Clusters(transport, this.requests);
     this.jobs = new Jobs(transport);
     this.files = new Files(transport);
+    this.users = new Users(transport);
+    this.projects = new Projects(transport);
+    this.tokens = new Tokens(transport);
+    this.audit = new Audit(transport);
   }
 
   /**

@@ -50,7 +50,30 @@ export const ERROR_CATALOGUE = {
   },
   INSTANCE_NOT_FOUND: { status: 404, retry: false, actor: 'user', message: 'no instance {ref}' },
   WORKER_NOT_FOUND: { status: 404, retry: false, actor: 'user', message: 'no worker {ref}' },
-  TOKEN_NOT_FOUND: { status: 404, retry: false, actor: 'user', message: 'no join token {ref}' },
+  TOKEN_NOT_FOUND: { status: 404, retry: false, actor: 'user', message: 'no token {ref}' },
+  USER_NOT_FOUND: { status: 404, retry: false, actor: 'user', message: 'no user {ref}' },
+  USER_EXISTS: { status: 409, retry: false, actor: 'user', message: 'there is a user {ref} already' },
+  /** Also for one that the caller may not come into: whether it exists is not told. */
+  PROJECT_NOT_FOUND: { status: 404, retry: false, actor: 'user', message: 'no project {ref} for you' },
+  PROJECT_EXISTS: {
+    status: 409,
+    retry: false,
+    actor: 'user',
+    message: 'there is a project {ref} already, or there was one: names are not given twice',
+  },
+  PROJECT_NOT_EMPTY: {
+    status: 409,
+    retry: false,
+    actor: 'user',
+    message: 'project {ref} still has {what}: end and delete these first',
+  },
+  QUOTA_EXCEEDED: {
+    status: 403,
+    retry: true,
+    actor: 'user',
+    message:
+      'project {project} has {used} of at most {limit} {what}, and this asks for {asked}: end something, or ask an admin for more',
+  },
   LOG_NOT_FOUND: { status: 404, retry: false, actor: 'user', message: 'instance {ref} has no log: {rule}' },
   LOG_UNAVAILABLE: {
     status: 503,
@@ -137,6 +160,33 @@ export const ERROR_CATALOGUE = {
     retry: true,
     actor: 'operator',
     message: 'cannot reach the head at {url}: {rule}',
+  },
+  /** Nothing was sent: the peer could not show that it is this head. */
+  HEAD_UNTRUSTED: {
+    status: 502,
+    retry: false,
+    actor: 'operator',
+    message: 'the head at {url} cannot be verified: {rule}',
+  },
+  TLS_REQUIRED: {
+    status: 400,
+    retry: false,
+    actor: 'user',
+    message: 'this port speaks TLS: say https:// instead of http://',
+  },
+  HOST_REFUSED: {
+    status: 403,
+    retry: false,
+    actor: 'operator',
+    message:
+      'this head is not known as "{host}": start it with --allow-host {host} if that is one of its names',
+  },
+  /** A page of another site may not call: no browser gets an answer that it could read. */
+  ORIGIN_REFUSED: {
+    status: 403,
+    retry: false,
+    actor: 'user',
+    message: 'a page of {origin} may not call this head at {host}',
   },
   FILES_NOT_FOUND: {
     status: 404,

@@ -15,7 +15,8 @@ export type MachineId = Branded<'MachineId'>;
 export type WorkerId = Branded<'WorkerId'>;
 export type HerdId = Branded<'HerdId'>;
 
-const UUID = /^[0-9a-f]{8}-[0-9a-f]{4}-4[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}$/;
+/** The form of all ids: version 4, lower case. */
+export const UUID = /^[0-9a-f]{8}-[0-9a-f]{4}-4[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}$/;
 
 /** True for a lower-case UUID of version 4, the only form in which an id is accepted. */
 export const isUuid = (text: string): boolean => UUID.test(text);

@@ -3,7 +3,7 @@ import { rmSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { setFlagsFromString } from 'node:v8';
-import { ensurePrivateDir, startHead } from '@drover/head';
+import { ensurePrivateDir, type HeadOptions, startHead } from '@drover/head';
 import { acquireLock, writeAtomic } from '@drover/worker/os';
 import { makeProcessLog } from './process-log.ts';
 import { untilSignal } from './signals.ts';
@@ -16,6 +16,10 @@ export interface HeadFlags {
   readonly host: string;
   readonly port: number;
   readonly alsoListen: number | null;
+  /** Null: plain HTTP. `files` null: an authority of the head's own. */
+  readonly tls: HeadOptions['tls'];
+  readonly tlsNames: readonly string[];
+  readonly allowHosts: readonly string[];
   readonly trustLoopback: boolean;
   readonly pyletAccounting: 'strict' | 'lenient';
   readonly pingMs?: number;
@@ -27,9 +31,21 @@ export interface HeadFlags {
   /** The address of this head for other machines. */
   readonly advertiseUrl: string | null;
   readonly unknownMachines: 'report' | 'remove';
+  /** Spans of calls, commits, passes and orders go where the OTEL_* variables say. */
+  readonly traces: boolean;
   readonly logLevel: string;
   /** Called once, when it serves. */
-  readonly onReady: (ready: { url: string; tokenFile: string; herd: string; pid: number }) => void;
+  readonly onReady: (ready: Served) => void;
+}
+
+/** What is said when it serves, on standard output and in `head.json`. */
+interface Served {
+  readonly url: string;
+  /** PEM of what its clients shall trust; null: plain HTTP, or what their systems trust. */
+  readonly caFile: string | null;
+  readonly tokenFile: string;
+  readonly herd: string;
+  readonly pid: number;
 }
 
 /** Open connections may not hold up the end for longer. */
@@ -59,6 +75,9 @@ export async function runHead(flags: HeadFlags): Promise<number> {
     host: flags.host,
     port: flags.port,
     alsoListen: flags.alsoListen,
+    tls: flags.tls,
+    tlsNames: flags.tlsNames,
+    allowHosts: flags.allowHosts,
     trustLoopback: flags.trustLoopback,
     pyletAccounting: flags.pyletAccounting,
     timing: { ...(pingMs && { pingMs }), ...(leaseMs && { leaseMs }), ...(offlineMs && { offlineMs }) },
@@ -71,6 +90,7 @@ export async function runHead(flags: HeadFlags): Promise<number> {
       bundleDir: dirname(fileURLToPath(import.meta.url)),
     },
     unknownMachines: flags.unknownMachines,
+    traces: flags.traces,
     log,
     onFatal(error) {
       log.error({ err: error }, 'the state can no longer be stored; this head ends');
@@ -78,11 +98,10 @@ export async function runHead(flags: HeadFlags): Promise<number> {
     },
   });
   const file = join(flags.state, 'head.json');
-  writeAtomic(
-    file,
-    `${JSON.stringify({ url: head.url, pid: process.pid, tokenFile: head.tokenFile, herd: head.herd })}\n`,
-  );
-  flags.onReady({ url: head.url, tokenFile: head.tokenFile, herd: head.herd, pid: process.pid });
+  const { url, caFile, tokenFile, herd } = head;
+  const served: Served = { url, caFile, tokenFile, herd, pid: process.pid };
+  writeAtomic(file, `${JSON.stringify(served)}\n`);
+  flags.onReady(served);
   await stop;
   log.info({}, 'stopping; no instance is touched');
   setTimeout(() => process.exit(1), STOP_MS).unref();

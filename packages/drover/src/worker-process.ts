@@ -2,7 +2,7 @@
 import { mkdirSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import { DroverError, invalid } from '@drover/core';
-import { JoinRefused, startWorker } from '@drover/worker';
+import { HeadUntrusted, JoinRefused, startWorker } from '@drover/worker';
 import {
   acquireLock,
   detectCapacity,
@@ -18,6 +18,8 @@ import { VERSION } from './version.ts';
 export interface WorkerFlags {
   readonly state: string;
   readonly head: string;
+  /** The only authority that may have signed its certificate, see `parseCa`; null: that of the identity, or the system's. */
+  readonly ca: string | null;
   readonly joinToken: string | null;
   readonly name: string | null;
   /** Address under which instances are reached. */
@@ -69,6 +71,7 @@ export async function runWorker(flags: WorkerFlags): Promise<number> {
   const starting = startWorker({
     stateDir: flags.state,
     headUrl: flags.head,
+    ca: flags.ca,
     joinToken: flags.joinToken,
     name: flags.name,
     offer: { host: flags.advertise ?? host, hostname, physical, schedulable, gpus, version: VERSION },
@@ -81,9 +84,9 @@ export async function runWorker(flags: WorkerFlags): Promise<number> {
       process.kill(process.pid, 'SIGTERM');
     },
   }).catch((error: unknown) => {
-    throw error instanceof JoinRefused
-      ? new DroverError('JOIN_TOKEN_INVALID', {}, { message: error.message, cause: error })
-      : error;
+    if (!(error instanceof JoinRefused)) throw error;
+    const code = error instanceof HeadUntrusted ? 'HEAD_UNTRUSTED' : 'JOIN_TOKEN_INVALID';
+    throw new DroverError(code, {}, { message: error.message, cause: error });
   });
   // Joining goes on until the head can be reached: a signal ends that too.
   const worker = await Promise.race([starting, stop]);

@@ -13,6 +13,7 @@ import type {
   WorkerView,
 } from '@drover/core/wire';
 import { type Actor, DEFAULT_PROJECT, SYSTEM } from './actor.ts';
+import { AuditService } from './audit/service.ts';
 import type { ClusterRow } from './clusters/row.ts';
 import { type Clusters, makeClusters } from './clusters/start.ts';
 import { viewCluster, viewClusterJob } from './clusters/view.ts';
@@ -41,6 +42,7 @@ import type { MachineService } from './machines/service.ts';
 import { type MachineOptions, makeMachines } from './machines/start.ts';
 import { viewInfra, viewMachine } from './machines/view.ts';
 import type { LinkPort, Ports } from './ports.ts';
+import { ProjectService } from './projects/service.ts';
 import { Reconciler } from './reconcile/reconciler.ts';
 import type { RequestRow } from './requests/row.ts';
 import { viewRequest } from './requests/view.ts';
@@ -57,6 +59,8 @@ import {
   type WorkerRow,
 } from './state/rows.ts';
 import { State } from './state/state.ts';
+import { TokenService } from './tokens/service.ts';
+import { UserService } from './users/service.ts';
 import { Breaker } from './workers/breaker.ts';
 import { Links } from './workers/links.ts';
 import { startLiveness, type Timing } from './workers/liveness.ts';
@@ -79,6 +83,10 @@ export class Engine {
   readonly reads: InstanceReads;
   readonly workers: WorkerService;
   readonly joinTokens: JoinTokenService;
+  readonly users: UserService;
+  readonly projects: ProjectService;
+  readonly tokens: TokenService;
+  readonly audit: AuditService;
   readonly machines: MachineService;
   readonly infra: InfraService;
   /** Clusters, jobs and requests. */
@@ -116,10 +124,14 @@ export class Engine {
     this.#loadedSeq = loaded.reduce((most, row) => Math.max(most, row.seq), 0);
     this.state = state;
     this.herd = herd;
-    this.links = new Links(state, ports.clock);
+    this.links = new Links(state, ports.clock, ports.meter);
     this.streams = new Streams(ports.clock, ports.random);
     this.reads = new InstanceReads(state, ports);
-    this.instances = new InstanceService(state, ports);
+    this.users = new UserService(state, ports);
+    this.projects = new ProjectService(state, ports);
+    this.tokens = new TokenService(state, ports, this.users, this.projects);
+    this.audit = new AuditService(state, ports);
+    this.instances = new InstanceService(state, ports, this.projects);
     this.joinTokens = new JoinTokenService(state, ports);
     this.events = new EventService(state, ports, {
       rows: events,
@@ -130,8 +142,11 @@ export class Engine {
     for (const row of loaded) byWorker.admit(row);
     this.workers = new WorkerService(state, ports, this.links, byWorker);
     const breaker = new Breaker(state, ports.clock, ports.log);
-    this.scheduler = new Scheduler(state, breaker, (placements) =>
-      applyPlacements(state, ports.clock, placements),
+    this.scheduler = new Scheduler(
+      state,
+      breaker,
+      (placements) => applyPlacements(state, ports.clock, placements),
+      ports,
     );
     this.scheduler.load();
     const dispatch = dispatchController(state, this.links);
@@ -158,6 +173,7 @@ export class Engine {
       infra: this.infra,
       machines: this.machines,
       logs: this.logs,
+      projects: this.projects,
       poke: (controller, key) => reconciler.poke(controller, key),
     });
     const reconciler: Reconciler = new Reconciler(state, ports.clock, ports.log, [
@@ -342,7 +358,7 @@ export class Engine {
     return explainInstance(this.state, this.scheduler, row, this.viewInstance(row));
   }
 
-  async viewHead(): Promise<HeadView> {
+  async viewHead(): Promise<Omit<HeadView, 'tls'>> {
     const message = this.state.stalled;
     return {
       herd: this.herd,

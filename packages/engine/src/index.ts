@@ -18,5 +18,8 @@ export type { RequestRow } from './requests/row.ts';
 export { errorOf } from './requests/service.ts';
 export { decodeRow } from './state/codec.ts';
 export type { InstanceRow, WorkerRow } from './state/rows.ts';
+export type { Bearer } from './tokens/service.ts';
+export type { UserRow } from './users/row.ts';
+export { BUILTIN_ADMIN } from './users/service.ts';
 export type { Timing } from './workers/liveness.ts';
 export type { WorkerSession } from './workers/session.ts';

@@ -5,6 +5,7 @@
 import type { TreeManifest } from '@drover/core';
 import type { HeadFrame, SshAccess } from '@drover/core/wire';
 import type { MachineType } from './infra/machine-type.ts';
+import type { Origin } from './origin.ts';
 
 export interface Timer {
   cancel(): void;
@@ -45,6 +46,9 @@ export type CollectionName =
   | 'clusters'
   | 'jobs'
   | 'requests'
+  | 'users'
+  | 'projects'
+  | 'tokens'
   | 'events';
 
 /** A row as the store keeps it. `body` is JSON text; the other fields are columns. */
@@ -240,9 +244,36 @@ export interface Providers {
 }
 
 export interface Logger {
+  /** Absent: such lines are not wanted. */
+  debug?(fields: Record<string, unknown>, message: string): void;
   info(fields: Record<string, unknown>, message: string): void;
   warn(fields: Record<string, unknown>, message: string): void;
   error(fields: Record<string, unknown>, message: string): void;
+}
+
+/**
+ * Hears what the engine does, for who measures it. Called on the hottest paths: it must be cheap and must not throw, and
+ * nothing depends on it. Durations are milliseconds of the engine's clock.
+ */
+export interface Meter {
+  /** A batch is durable. `ms`: since it went to the store first, retries included. */
+  committed(batch: { readonly changes: number; readonly ms: number }): void;
+  /** The store has refused a batch, which is tried again. */
+  commitRefused(failure: Exclude<StoreFailure, 'fatal'>): void;
+  /** A pass of the scheduler has ended. `placed`: reservations. */
+  passed(pass: { readonly placed: number; readonly ms: number }): void;
+  /** A worker has been told to start an attempt. `ms`: from the decision until it was durable and left. */
+  ordered(order: {
+    readonly instance: string;
+    readonly attempt: number;
+    readonly worker: string;
+    readonly origin: Origin | undefined;
+    readonly ms: number;
+  }): void;
+  /** A worker was heard on its link only after twice the time within which it should say something. */
+  heardLate(): void;
+  /** So many bytes of logs are in the archive now. */
+  archived(bytes: number): void;
 }
 
 export interface Ports {
@@ -251,6 +282,7 @@ export interface Ports {
   readonly store: Store;
   readonly blobs: Blobs;
   readonly log: Logger;
+  readonly meter?: Meter;
   /** None: only workers that join by hand. */
   readonly providers?: Providers;
   /** The state can no longer be trusted to be stored: end the process. */

@@ -8,7 +8,7 @@ async function mute(url: string, path: string, token: string): Promise<{ socket:
   const socket = connect({ host: hostname, port: Number(port), allowHalfOpen: true });
   socket.on('error', () => undefined);
   socket.write(
-    `GET ${path} HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer ${token}\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n` +
+    `GET ${path} HTTP/1.1\r\nHost: localhost\r\nAuthorization: Bearer ${token}\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n` +
       'Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n',
   );
   const answer = await new Promise<string>((resolve) => socket.once('data', (data) => resolve(String(data))));
@@ -33,3 +33,15 @@ it('closes while a worker that does not answer is connected, and peers that were
   worker.socket.destroy();
   refused.socket.destroy();
 }, 20_000);
+
+it.each([
+  ['without TLS', '0.0.0.0', null, 1],
+  ['without TLS, on loopback', '127.0.0.1', null, 0],
+  ['with TLS', '0.0.0.0', { files: null }, 0],
+])('a head that others reach says so in its log when it is %s', async (_, host, tls, warnings) => {
+  const head = await startTestHead({ host, tls });
+  await head.close();
+  expect(head.complaints.filter((line) => line.includes('reach this head without TLS'))).toHaveLength(
+    warnings,
+  );
+});

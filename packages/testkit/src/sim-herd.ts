@@ -10,6 +10,7 @@ import {
   Engine,
   type Logger,
   type MachineOptions,
+  type Meter,
   type Providers,
 } from '@drover/engine';
 import { Agent, type LogStream, type Memory } from '@drover/worker/agent';
@@ -82,6 +83,8 @@ export class SimHerd {
   onTrace: ((line: string) => void) | null = null;
   /** Where its machines come from; set before the head starts. Null: only workers that join by hand. */
   providers: Providers | null = null;
+  /** Hears what the engine does; set before the head starts. */
+  meter: Meter | null = null;
   /** For machines: set before the head starts. */
   machines: MachineOptions = {};
 
@@ -96,6 +99,7 @@ export class SimHerd {
 
   #log(who: string): Logger {
     return {
+      debug: (fields, message) => this.trace(who, () => `${message} ${JSON.stringify(fields)}`),
       info: (fields, message) => this.trace(who, () => `${message} ${JSON.stringify(fields)}`),
       warn: (fields, message) => this.trace(who, () => `${message} ${JSON.stringify(fields)}`),
       error: (fields, message) => {
@@ -119,6 +123,7 @@ export class SimHerd {
       log: this.#log('head'),
       fatal,
       ...(this.providers && { providers: this.providers }),
+      ...(this.meter && { meter: this.meter }),
     };
     let engine: Engine | null = null;
     let failed: unknown = null;

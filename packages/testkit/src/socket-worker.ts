@@ -35,7 +35,8 @@ const clock = {
 };
 
 export async function startSocketWorker(options: SocketWorkerOptions): Promise<SocketWorker> {
-  const { headUrl, workerId, token, herd, cpu, log } = options;
+  const head = { url: options.headUrl, ca: null };
+  const { workerId, token, herd, cpu, log } = options;
   const disk = new FakeDisk();
   const physical = { cpu, memoryMiB: 10_000_000, diskMiB: 10_000_000, gpus: 0, ports: 1_000 };
   let memory: Memory = { herd, epoch: 0, rev: 0 };
@@ -49,7 +50,7 @@ export async function startSocketWorker(options: SocketWorkerOptions): Promise<S
         memory = now;
       },
       noteContact: () => undefined,
-      dialLog: logDialer(headUrl, token),
+      dialLog: logDialer(head, token),
     },
     {
       session: crypto.randomUUID(),
@@ -68,6 +69,6 @@ export async function startSocketWorker(options: SocketWorkerOptions): Promise<S
     },
   );
   await agent.start();
-  const link = openControlLink({ headUrl, token, agent, log, onRefused: (why) => log.error({}, why) });
+  const link = openControlLink({ head, token, agent, log, onRefused: (why) => log.error({}, why) });
   return { workerId, disk, online: agent.welcomed, close: () => link.close() };
 }

@@ -2,7 +2,15 @@ import { mkdtempSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { noteContact, readContact, readMemory, writeMemory } from './identity.ts';
+import {
+  HeadUntrusted,
+  noteContact,
+  readContact,
+  readIdentity,
+  readMemory,
+  trustedHead,
+  writeMemory,
+} from './identity.ts';
 
 const HERD = '00000000-0000-4000-8000-000000000001';
 const identity = { workerId: '00000000-0000-4000-8000-000000000002', token: 't', herd: HERD };
@@ -47,4 +55,47 @@ describe('the last contact with a head', () => {
     writeFileSync(join(dir, 'contact'), 'boot 12');
     expect(await readContact(dir, 'boot')).toBeNull();
   });
+});
+
+describe('the authority that a worker trusts', () => {
+  const https = 'https://head:1';
+  const trusted = (url: string, known: string | null, given: string | null): [string | null, boolean] => {
+    let other = false;
+    const head = trustedHead(dir, { ...identity, ca: known }, { url, ca: given }, () => {
+      other = true;
+    });
+    return [head.ca, other];
+  };
+
+  it('is that of its identity when nothing is said, and what is said is kept from then on', async () => {
+    expect(trusted(https, 'ca_a', null)).toEqual(['ca_a', false]);
+    expect(await readIdentity(dir)).toBeNull();
+    expect(trusted(https, null, 'ca_a')).toEqual(['ca_a', false]);
+    expect(await readIdentity(dir)).toEqual({ ...identity, ca: 'ca_a' });
+    expect(trusted(https, 'ca_a', 'ca_b')).toEqual(['ca_b', true]);
+    expect(await readIdentity(dir)).toEqual({ ...identity, ca: 'ca_b' });
+  });
+
+  it('is that of the system where none was ever said, as for a worker of an older version', () => {
+    expect(trustedHead(dir, identity, { url: https, ca: null }, () => undefined)).toEqual({
+      url: https,
+      ca: null,
+    });
+  });
+
+  it.each(['http://127.0.0.1:1', 'http://localhost', 'http://[::1]:1/x'])(
+    'is not asked for at %s, which does not leave this machine',
+    async (url) => {
+      expect(trusted(url, 'ca_a', 'ca_b')).toEqual(['ca_b', false]);
+      expect(await readIdentity(dir)).toBeNull();
+    },
+  );
+
+  it.each(['http://head:1', 'http://10.0.0.1', 'http://127.evil.example', 'http://localhost.evil.example'])(
+    'makes it refuse %s, where anybody could answer',
+    (url) => {
+      expect(() => trusted(url, 'ca_a', null)).toThrow(HeadUntrusted);
+      expect(() => trustedHead(dir, null, { url, ca: 'ca_a' }, () => undefined)).toThrow('say https://');
+    },
+  );
 });

@@ -9,6 +9,7 @@ import { join } from 'node:path';
 import { isUuid } from '@drover/core';
 import type { ErrorBody, JoinReply } from '@drover/core/wire';
 import type { Memory } from './agent/index.ts';
+import { type HeadAddress, isMistrust, whyFailed } from './link/head-address.ts';
 import { postJson } from './link/post-json.ts';
 import { writeAtomic } from './os/index.ts';
 
@@ -16,10 +17,15 @@ export interface Identity {
   readonly workerId: string;
   readonly token: string;
   readonly herd: string;
+  /** The one authority that this worker trusts, see `parseCa`; none: it was told none. */
+  readonly ca?: string | null;
 }
 
 /** A join that cannot succeed by trying again. */
 export class JoinRefused extends Error {}
+
+/** What answers is not the head, as far as its certificate goes. */
+export class HeadUntrusted extends JoinRefused {}
 
 async function readJson<T>(path: string): Promise<T | null> {
   try {
@@ -34,6 +40,35 @@ async function readJson<T>(path: string): Promise<T | null> {
 
 export const readIdentity = (stateDir: string): Promise<Identity | null> =>
   readJson<Identity>(join(stateDir, 'identity.json'));
+
+const writeIdentity = (stateDir: string, identity: Identity): void =>
+  writeAtomic(join(stateDir, 'identity.json'), `${JSON.stringify(identity)}\n`);
+
+const HERE = /^http:\/\/(?:127\.[\d.]+|\[::1\]|localhost)(?::|\/|$)/i;
+
+/**
+ * The head with the authority that this worker trusts: the one that it was told now, else the one of its identity. What
+ * it is told now is kept from then on: who starts it can also write its folder.
+ * @throws {HeadUntrusted} for plain HTTP over a network: it would trust whoever answers
+ */
+export function trustedHead(
+  stateDir: string,
+  identity: Identity | null,
+  given: HeadAddress,
+  onOther: () => void,
+): HeadAddress {
+  const known = identity?.ca ?? null;
+  const ca = given.ca ?? known;
+  if (ca !== null && given.url.startsWith('http:') && !HERE.test(given.url))
+    throw new HeadUntrusted(
+      `this worker trusts one authority only, and ${given.url} is plain HTTP, which shows none: say https://`,
+    );
+  if (identity !== null && given.url.startsWith('https:') && ca !== known) {
+    if (known !== null) onOther();
+    writeIdentity(stateDir, { ...identity, ca });
+  }
+  return { url: given.url, ca };
+}
 
 const isCount = (value: unknown): boolean => Number.isSafeInteger(value) && (value as number) >= 0;
 
@@ -87,7 +122,7 @@ export async function readContact(stateDir: string, boot: string): Promise<numbe
  */
 export async function joinHerd(options: {
   readonly stateDir: string;
-  readonly headUrl: string;
+  readonly head: HeadAddress;
   readonly joinToken: string;
   readonly name: string | null;
   readonly onRetry: (why: string) => void;
@@ -100,25 +135,28 @@ export async function joinHerd(options: {
   }
   for (let delayMs = 100; ; delayMs = Math.min(delayMs * 2, 5_000)) {
     try {
-      const url = `${options.headUrl.replace(/\/+$/, '')}/v1/join`;
-      const { status, text } = await postJson(url, options.joinToken, {
+      const { status, text } = await postJson(options.head, '/v1/join', options.joinToken, {
         workerId: pending.workerId,
         name: options.name,
       });
       if (status >= 200 && status < 300) {
-        const identity = JSON.parse(text) as JoinReply;
-        writeAtomic(join(options.stateDir, 'identity.json'), `${JSON.stringify(identity)}\n`);
+        const identity: Identity = { ...(JSON.parse(text) as JoinReply), ca: options.head.ca };
+        writeIdentity(options.stateDir, identity);
         return identity;
       }
       if (status < 500 && status !== 429) throw new JoinRefused(messageOf(text, status));
       options.onRetry(messageOf(text, status));
     } catch (error) {
       if (error instanceof JoinRefused) throw error;
-      options.onRetry((error as Error).message || String((error as NodeJS.ErrnoException).code));
+      if (isMistrust(error)) throw untrusted(options.head, error as Error);
+      options.onRetry(whyFailed(error as Error));
     }
     await new Promise((resolve) => setTimeout(resolve, delayMs));
   }
 }
+
+const untrusted = ({ url }: HeadAddress, cause: Error): HeadUntrusted =>
+  new HeadUntrusted(`the head at ${url} cannot be verified: ${whyFailed(cause)}`, { cause });
 
 function messageOf(text: string, status: number): string {
   try {

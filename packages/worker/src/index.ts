@@ -1,2 +1,2 @@
-export { JoinRefused } from './identity.ts';
+export { HeadUntrusted, JoinRefused } from './identity.ts';
 export { type RunningWorker, startWorker, type WorkerOptions } from './run.ts';

@@ -11,6 +11,7 @@ import {
   readContact,
   readIdentity,
   readMemory,
+  trustedHead,
   writeMemory,
 } from './identity.ts';
 import { openControlLink } from './link/control-link.ts';
@@ -21,6 +22,8 @@ export interface WorkerOptions {
   /** The state folder, held by the caller's lock. */
   readonly stateDir: string;
   readonly headUrl: string;
+  /** The only authority that may have signed the head's certificate, see `parseCa`; null: as the identity says. */
+  readonly ca: string | null;
   /** Ignored once there is an identity on disk. */
   readonly joinToken: string | null;
   readonly name: string | null;
@@ -54,6 +57,9 @@ export async function startWorker(options: WorkerOptions): Promise<RunningWorker
   keepSmall();
   const { stateDir, headUrl, log } = options;
   let identity = await readIdentity(stateDir);
+  const head = trustedHead(stateDir, identity, { url: headUrl, ca: options.ca }, () =>
+    log.warn({ headUrl }, 'this worker was told another authority to trust; it trusts that one from now on'),
+  );
   if (!identity) {
     if (options.joinToken === null)
       throw new JoinRefused(
@@ -62,7 +68,7 @@ export async function startWorker(options: WorkerOptions): Promise<RunningWorker
     const onRetry = (why: string): void => log.warn({ headUrl, why }, 'cannot join yet; trying again');
     identity = await joinHerd({
       stateDir,
-      headUrl,
+      head,
       joinToken: options.joinToken,
       name: options.name,
       onRetry,
@@ -89,12 +95,12 @@ export async function startWorker(options: WorkerOptions): Promise<RunningWorker
         defer: (fn) => void setImmediate(fn),
       },
       machine,
-      homes: openHomes({ stateDir, bootId: boot, head: headFiles(headUrl, token), log }),
+      homes: openHomes({ stateDir, bootId: boot, head: headFiles(head, token), log }),
       log,
       toBase64: (bytes) => Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength).toString('base64'),
       remember: async (memory) => writeMemory(stateDir, memory),
       noteContact: (monoMs) => noteContact(stateDir, boot, monoMs),
-      dialLog: logDialer(headUrl, token),
+      dialLog: logDialer(head, token),
     },
     {
       session: randomUUID(),
@@ -107,7 +113,7 @@ export async function startWorker(options: WorkerOptions): Promise<RunningWorker
     },
   );
   await agent.start();
-  const link = openControlLink({ headUrl, token, agent, log, onRefused: options.onRefused });
+  const link = openControlLink({ head, token, agent, log, onRefused: options.onRefused });
   return {
     workerId,
     online: agent.welcomed,

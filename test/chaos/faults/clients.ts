@@ -40,7 +40,7 @@ const slowReader: Fault = {
     for (const socket of sockets) {
       socket.pause();
       socket.write(
-        `GET /v1/instances/${random.pick(ids)}/logs?follow=true HTTP/1.1\r\nHost: head\r\nAuthorization: Bearer ${scene.herd.token}\r\n\r\n`,
+        `GET /v1/instances/${random.pick(ids)}/logs?follow=true HTTP/1.1\r\nHost: localhost\r\nAuthorization: Bearer ${scene.herd.token}\r\n\r\n`,
       );
     }
     return ended(sockets, () => {
@@ -63,7 +63,7 @@ const slowLoris: Fault = {
   mostMs: 8_000,
   async inject(scene) {
     const sockets = openSockets(scene, CONNECTIONS);
-    for (const socket of sockets) socket.write('GET /v1/instances HTTP/1.1\r\nHost: head\r\nX-Slow: ');
+    for (const socket of sockets) socket.write('GET /v1/instances HTTP/1.1\r\nHost: localhost\r\nX-Slow: ');
     const drip = setInterval(() => {
       for (const socket of sockets) if (socket.writable) socket.write('x');
     }, 500);

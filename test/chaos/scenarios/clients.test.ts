@@ -43,7 +43,7 @@ it('N11: readers that do not read a flood of log cost a bounded buffer and nobod
     const socket = connect(Number(port), hostname).on('error', () => undefined);
     socket.pause();
     socket.write(
-      `GET /v1/instances/${flood.id}/logs?follow=true HTTP/1.1\r\nHost: head\r\nAuthorization: Bearer ${stage.herd.token}\r\n\r\n`,
+      `GET /v1/instances/${flood.id}/logs?follow=true HTTP/1.1\r\nHost: localhost\r\nAuthorization: Bearer ${stage.herd.token}\r\n\r\n`,
     );
     return socket;
   });
@@ -68,7 +68,7 @@ it('N12: 500 connections that never finish their headers do not disturb those th
   const { hostname, port } = new URL(stage.herd.url);
   const sockets = Array.from({ length: 500 }, () => {
     const socket = connect(Number(port), hostname).on('error', () => undefined);
-    socket.write('GET /v1/instances HTTP/1.1\r\nHost: head\r\nX-Slow: ');
+    socket.write('GET /v1/instances HTTP/1.1\r\nHost: localhost\r\nX-Slow: ');
     return socket;
   });
   const drip = setInterval(() => {

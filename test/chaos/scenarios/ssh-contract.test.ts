@@ -35,7 +35,7 @@ describeProvider('ssh', async () => {
       known: new KnownHosts(join(folder, 'known.json')),
       dir: join(folder, 'state'),
       runtime: () => runtime,
-      localUrl: async () => 'http://127.0.0.1:9',
+      place: async () => ({ url: 'http://127.0.0.1:9', ca: null }),
       advertiseUrl: null,
       log,
     });

@@ -96,8 +96,8 @@ def _():
         if "by-name" in path:
             submit_raw(name="gone-by-name")
         answer = exchange(
-            f"DELETE {path} HTTP/1.1\r\nHost: x\r\n{BEARER}\r\n\r\n"
-            f"GET /workers/nobody HTTP/1.1\r\nHost: x\r\n{BEARER}\r\nConnection: close\r\n\r\n".encode()
+            f"DELETE {path} HTTP/1.1\r\nHost: localhost\r\n{BEARER}\r\n\r\n"
+            f"GET /workers/nobody HTTP/1.1\r\nHost: localhost\r\n{BEARER}\r\nConnection: close\r\n\r\n".encode()
         )
         first, rest = answer.split("\r\n\r\n", 1)
         assert first.startswith("HTTP/1.1 204 "), first

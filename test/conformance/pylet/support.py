@@ -95,7 +95,7 @@ def exchange(request, wait_s=2):
 
 def ask(method, target, *headers):
     """A request whose target nobody tidies up: the status and the body of the answer."""
-    lines = [f"{method} {target} HTTP/1.1", "Host: x", "Connection: close", *headers]
+    lines = [f"{method} {target} HTTP/1.1", "Host: localhost", "Connection: close", *headers]
     head, _, content = exchange("\r\n".join([*lines, "", ""]).encode()).partition("\r\n\r\n")
     return int(head.split()[1]), content
 

@@ -1,15 +1,20 @@
 import { resolve } from 'node:path';
 import { Client } from '@drover/client';
+import { readCa } from '@drover/client/local';
 import type { Call } from '../call.ts';
 import { UsageError } from '../errors.ts';
 import { tableOf } from '../settings/file.ts';
 import { writeConfigFile } from './write.ts';
 
-/** `drover config set-context NAME --url URL --token-file FILE`. What is not given stays as it was. */
+/** `drover config set-context NAME --url URL --token-file FILE --ca CA`. What is not given stays as it was. */
 export async function setContext(call: Call): Promise<number> {
   const { config, terminal } = call;
   const name = call.args[0] ?? '';
-  const flags = call.command.opts<{ readonly url?: string; readonly tokenFile?: string }>();
+  const flags = call.command.opts<{
+    readonly url?: string;
+    readonly tokenFile?: string;
+    readonly ca?: string;
+  }>();
   if (!/^[\w.-]{1,64}$/.test(name))
     throw new UsageError(`"${name}" cannot be the name of a context`, 'letters, digits, _ . and -');
   const contexts = tableOf(config, 'contexts') ?? {};
@@ -19,9 +24,12 @@ export async function setContext(call: Call): Promise<number> {
   const url = flags.url === undefined ? old.url : new Client({ url: flags.url }).url;
   if (url === undefined) throw new UsageError('a new context needs --url');
   const tokenFile = flags.tokenFile === undefined ? {} : { tokenFile: resolve(flags.tokenFile) };
+  const { caFile, ...rest } = old;
+  const ca =
+    flags.ca === undefined ? { ...(caFile !== undefined && { caFile }) } : { ca: await readCa(flags.ca) };
   writeConfigFile(config, {
     ...config.values,
-    contexts: { ...contexts, [name]: { ...old, url, ...tokenFile } },
+    contexts: { ...contexts, [name]: { ...rest, url, ...tokenFile, ...ca } },
   });
   terminal.out(`context ${name} is ${String(url)}; choose it with "drover config use-context ${name}"`);
   return 0;

@@ -32,6 +32,11 @@ export async function show(call: Call): Promise<number> {
       source: found.token === undefined ? 'default' : tokenSource,
     },
     {
+      name: 'ca',
+      value: found.ca === undefined ? 'none' : 'set',
+      source: flags.ca ? 'flag' : env.DROVER_CA ? 'env DROVER_CA' : sources[found.source],
+    },
+    {
       name: 'context',
       value: found.context ?? 'none',
       source: found.context === undefined ? 'default' : context,

@@ -20,7 +20,10 @@ async function isTooOld(head: FoundHead, after: number): Promise<boolean> {
   const headers: Record<string, string> =
     head.token === undefined ? {} : { authorization: `Bearer ${head.token}` };
   const end = new AbortController();
-  const reply = await leanFetch(`${head.url}/v1/events?after=${after}`, { headers, signal: end.signal });
+  const reply = await leanFetch(head.ca ?? null)(`${head.url}/v1/events?after=${after}`, {
+    headers,
+    signal: end.signal,
+  });
   const { status } = reply;
   await reply.body?.getReader().cancel();
   end.abort();

@@ -22,6 +22,8 @@ export function withHead(command: Command): Command {
   return withJson(command)
     .option('--head <url>', 'address of the head (DROVER_HEAD)')
     .option('--token <token>', 'token for the head (DROVER_TOKEN)')
+    .option('--ca <ca>', 'authority to trust for an https head: ca_... or a PEM file (DROVER_CA)')
+    .option('--project <name>', 'what it is for (DROVER_PROJECT)')
     .option('--context <name>', 'context of the configuration file (DROVER_CONTEXT)');
 }
 

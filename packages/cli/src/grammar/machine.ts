@@ -52,7 +52,8 @@ function config(run: Run): Command {
   const set = makeCommand('set-context', 'add or change a context')
     .argument('<name>', 'its name')
     .option('--url <url>', 'address of the head')
-    .option('--token-file <file>', 'file that holds the token');
+    .option('--token-file <file>', 'file that holds the token')
+    .option('--ca <ca>', 'authority to trust: ca_... or a PEM file, which is read now');
   set.action(async () => await run(set, async () => (await import('../config/set-context.ts')).setContext));
   return noun.addCommand(show).addCommand(path).addCommand(use).addCommand(set);
 }

@@ -57,6 +57,14 @@ export function pairs(text: string, previous: Readonly<Record<string, string>> =
 /** Texts, given as often as needed. */
 export const texts = (text: string, previous: readonly string[] = []): string[] => [...previous, text];
 
+/** Names of hosts, given as often as needed, or several with commas. */
+export const hosts = (text: string, previous: readonly string[] = []): string[] => {
+  const given = text.split(',').map((host) => host.trim());
+  if (!given.every((host) => /^[\w.:*[\]-]{1,253}$/.test(host)))
+    return refuse('the name or address of a host');
+  return [...previous, ...given];
+};
+
 /** One of some words, whatever their capitals; given as often as needed, or several with commas. */
 export const words =
   (allowed: readonly string[]) =>

@@ -1,7 +1,8 @@
 import { WORKER_STATUSES } from '@drover/core';
 import type { Command } from 'commander';
 import { makeCommand, type Run, withHead, withJson } from './build.ts';
-import { decimal, size, someTime, whole, word } from './parse.ts';
+import { installCommand } from './install.ts';
+import { decimal, hosts, size, someTime, whole, word } from './parse.ts';
 
 /** Levels of the process logs. */
 const LEVELS = 'silent, error, warn, info or debug';
@@ -13,11 +14,11 @@ export function workerCommands(run: Run): Command[] {
 
 function worker(run: Run): Command {
   const command = withHead(
-    makeCommand('worker', 'run a worker in the foreground; with a verb: list, show or delete'),
+    makeCommand('worker', 'run a worker in the foreground; with a verb: list, show, delete or install'),
   )
     .enablePositionalOptions()
     .allowExcessArguments()
-    .usage('[options] | list | show | delete')
+    .usage('[options] | list | show | delete | install')
     .option('--state <dir>', 'state folder; its identity lies there (default: worker below the state folder)')
     .option('--join-token <token>', 'to join with; ignored once there is an identity')
     .option('--name <name>', 'name of the worker')
@@ -46,7 +47,12 @@ function worker(run: Run): Command {
     .option('--all-offline', 'all that are OFFLINE')
     .option('-y, --yes', 'do not ask');
   remove.action(async () => await run(remove, async () => (await import('../worker/delete.ts')).remove));
-  return command.addCommand(list).addCommand(show).addCommand(remove);
+  const install = installCommand(
+    run,
+    'worker',
+    async () => (await import('../worker/install.ts')).installWorker,
+  );
+  return command.addCommand(list).addCommand(show).addCommand(remove).addCommand(install);
 }
 
 function joinToken(run: Run): Command {
@@ -66,17 +72,29 @@ function joinToken(run: Run): Command {
 /** `drover head`, which runs one in the foreground, and what is done to its state. */
 export function headCommand(run: Run): Command {
   const command = withJson(
-    makeCommand('head', 'run a head in the foreground; with a verb: status, backup or restore'),
+    makeCommand('head', 'run a head in the foreground; with a verb: status, backup, restore or install'),
   )
     .enablePositionalOptions()
     .allowExcessArguments()
-    .usage('[options] | status | backup | restore')
+    .usage('[options] | status | backup | restore | install')
     .option('--state <dir>', 'state folder (default: head below the state folder)')
     .option('--store <store>', 'sqlite, or postgres://... (default: sqlite in the state folder)')
     .option('--host <address>', 'address to listen on (default 127.0.0.1)')
     .option('--port <n>', 'port to listen on, 0 for a free one (default 3768)', whole(0, 65_535))
     .option('--also-listen <port>', 'a second port on loopback', whole(1, 65_535))
+    .option('--tls', 'serve with TLS, by an authority of its own that lies in the state folder')
+    .option('--tls-name <name>', 'a further name or address of its certificate (repeatable)', hosts)
+    .option(
+      '--tls-cert <file>',
+      'serve with this certificate instead (PEM, with what lies between it and the authority)',
+    )
+    .option('--tls-key <file>', 'its key')
+    .option(
+      '--tls-ca <file>',
+      'what workers and clients shall trust for it (default: what their systems trust)',
+    )
     .option('--insecure-bind', 'allow an address beyond this machine although there is no TLS')
+    .option('--allow-host <name>', 'a further name by which it may be called (repeatable)', hosts)
     .option('--trust-loopback', 'calls from this machine need no token')
     .option('--pylet-accounting <mode>', 'strict or lenient (default strict)', word(['STRICT', 'LENIENT']))
     .option('--ping <duration>', 'how often workers ping', someTime)
@@ -93,6 +111,7 @@ export function headCommand(run: Run): Command {
       'report (default) or remove machines with the tag of this herd that it does not know',
       word(['REPORT', 'REMOVE']),
     )
+    .option('--traces', 'make traces; OTEL_* variables say where they go')
     .option('--log-level <level>', LEVELS);
   command.action(async () => await run(command, async () => (await import('../head/run.ts')).runHead));
   const status = withHead(makeCommand('status', 'show the head that is in use'));
@@ -110,5 +129,6 @@ export function headCommand(run: Run): Command {
     .option('--store <store>', 'sqlite, or postgres://... (DROVER_STORE)')
     .option('--replace', 'set a state that is there aside');
   restore.action(async () => await run(restore, async () => (await import('../head/restore.ts')).restore));
-  return command.addCommand(status).addCommand(backup).addCommand(restore);
+  const install = installCommand(run, 'head', async () => (await import('../head/install.ts')).installHead);
+  return command.addCommand(status).addCommand(backup).addCommand(restore).addCommand(install);
 }

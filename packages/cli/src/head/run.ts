@@ -8,8 +8,9 @@ import { surviveClosedPipe } from '../text/terminal.ts';
 import { unknownVerb } from '../worker/run.ts';
 import { checkLogLevel } from './log-level.ts';
 import { checkStore } from './store.ts';
+import { checkTls, type TlsFlags } from './tls.ts';
 
-interface Flags {
+interface Flags extends TlsFlags {
   readonly json?: boolean;
   readonly state?: string;
   readonly store?: string;
@@ -17,6 +18,7 @@ interface Flags {
   readonly port?: number;
   readonly alsoListen?: number;
   readonly insecureBind?: boolean;
+  readonly allowHost?: readonly string[];
   readonly trustLoopback?: boolean;
   readonly pyletAccounting?: string;
   readonly ping?: number;
@@ -26,6 +28,7 @@ interface Flags {
   readonly fakeInfra?: string;
   readonly advertiseUrl?: string;
   readonly unknownMachines?: string;
+  readonly traces?: boolean;
   readonly logLevel?: string;
 }
 
@@ -36,13 +39,14 @@ export const DEFAULT_PORT = 3768;
 export async function runHead(call: Call): Promise<number> {
   const flags = call.command.opts<Flags>();
   const { terminal, args } = call;
-  if (args[0] !== undefined) throw unknownVerb('head', args[0], ['status', 'backup', 'restore']);
+  if (args[0] !== undefined) throw unknownVerb('head', args[0], ['status', 'backup', 'restore', 'install']);
   const host = flags.host ?? '127.0.0.1';
-  if (!isLoopback(host)) {
+  const tls = checkTls(flags);
+  if (tls === null && !isLoopback(host)) {
     if (!flags.insecureBind) {
       throw new UsageError(
         `--host ${host} can be reached from other machines, and there is no TLS: tokens and data would travel readable`,
-        'put it behind a proxy with TLS or a tunnel; or say --insecure-bind where you trust the network',
+        'add --tls; or say --insecure-bind where you trust the network',
       );
     }
     terminal.say(
@@ -58,6 +62,9 @@ export async function runHead(call: Call): Promise<number> {
     host,
     port,
     alsoListen: flags.alsoListen ?? null,
+    tls,
+    tlsNames: flags.tlsName ?? [],
+    allowHosts: flags.allowHost ?? [],
     trustLoopback: flags.trustLoopback ?? false,
     pyletAccounting: flags.pyletAccounting === 'LENIENT' ? 'lenient' : 'strict',
     ...(flags.ping !== undefined && { pingMs: flags.ping }),
@@ -67,6 +74,7 @@ export async function runHead(call: Call): Promise<number> {
     fakeInfra: fileOf(flags.fakeInfra),
     advertiseUrl: checkUrl(flags.advertiseUrl),
     unknownMachines: flags.unknownMachines === 'REMOVE' ? 'remove' : 'report',
+    traces: flags.traces ?? false,
     logLevel: checkLogLevel(flags.logLevel),
     onReady(ready) {
       terminal.out(

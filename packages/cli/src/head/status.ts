@@ -22,6 +22,7 @@ export async function status(call: Call): Promise<number> {
     ['up', `${formatAge(view.startedAt, Date.now())}, since ${view.startedAt}`],
     ['epoch', String(view.epoch)],
     ['revision', String(view.rev)],
+    ['tls', view.tls === null ? null : `certificate until ${view.tls.expiresAt}`],
     ['store', `${store.kind}, ${store.status}${store.message === null ? '' : `: ${store.message}`}`],
     ['refused frames', view.refusedFrames === 0 ? null : String(view.refusedFrames)],
   ]);

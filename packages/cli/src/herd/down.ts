@@ -6,7 +6,8 @@ import { EXIT } from '../errors.ts';
 import { stateRoot } from '../settings/state.ts';
 import { endInstances, type InstanceEnd } from './end-instances.ts';
 import { readHerdFile, readJson, workerFolders, workerIdIn } from './files.ts';
-import { endProcess, type Holder, holderOf, readText } from './holder.ts';
+import { headIn } from './head-line.ts';
+import { endProcess, type Holder, holderOf } from './holder.ts';
 import { lockHerd, startHerd } from './start.ts';
 import { stopInfra } from './stop-infra.ts';
 
@@ -82,11 +83,20 @@ async function endAll(
     );
     return null;
   }
-  const client = clientOf(file.url, readText(String(file.tokenFile))?.trim(), 5000);
+  const client = clientOf(headIn(file), 5000);
   try {
     await bringBackWorkers(env, root, client, terminal.say);
     const say = terminal.errIsTty ? terminal.say : () => undefined;
-    const end = await endInstances(client, graceMs, say);
+    const projects = await client.projects.list();
+    const ends = await Promise.all(
+      projects.map(({ name }) =>
+        endInstances(clientOf({ ...headIn(file), project: name }, 5000), graceMs, say),
+      ),
+    );
+    const end = {
+      ended: ends.reduce((sum, each) => sum + each.ended, 0),
+      problems: ends.flatMap((each) => each.problems),
+    };
     problems.push(...end.problems, ...(await stopInfra(client, say)));
     return end;
   } catch (error) {

@@ -14,7 +14,7 @@ const MARGIN_MS = 15_000;
 /** For all clusters to stop what runs on them. */
 const CLUSTER_MS = 30_000;
 
-/** Deletes all instances and waits for the end of what ran. @param graceMs instead of each one's own */
+/** Deletes all instances of the client's project and waits for the end of what ran. @param graceMs instead of each one's own */
 export async function endInstances(
   client: Client,
   graceMs: number | undefined,

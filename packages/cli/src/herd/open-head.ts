@@ -19,7 +19,7 @@ export async function openHead(call: Call, flags: ClientFlags): Promise<{ client
 /** True when something at the default address is a head, or at least speaks. */
 async function answers(url: string): Promise<boolean> {
   try {
-    await (await leanFetch(`${url}/healthz`, { signal: AbortSignal.timeout(2000) })).text();
+    await (await leanFetch(null)(`${url}/healthz`, { signal: AbortSignal.timeout(2000) })).text();
     return true;
   } catch {
     return false;

@@ -16,6 +16,7 @@ import {
   workerIdIn,
   writeHerdFile,
 } from './files.ts';
+import { headIn } from './head-line.ts';
 import { endProcess, type Holder, holderOf, lives, nap, readText } from './holder.ts';
 import { startInBackground } from './spawn.ts';
 
@@ -36,8 +37,15 @@ export interface HerdMember {
 
 /** What runs now. */
 export interface Herd {
-  readonly head: HerdMember & { readonly url: string; readonly tokenFile: string; readonly herd: string };
+  readonly head: HerdMember & HeadLine;
   readonly workers: readonly (HerdMember & { readonly workerId: string })[];
+}
+
+interface HeadLine {
+  readonly url: string;
+  readonly tokenFile: string;
+  readonly caFile: string | null;
+  readonly herd: string;
 }
 
 const START_MS = 60_000;
@@ -58,10 +66,10 @@ export async function startHerd(env: Env, wishes: HerdWishes, say: (line: string
       gpus: wishes.gpus ?? before.gpus,
     };
     writeHerdFile(root, wanted);
-    const token = readText(head.tokenFile)?.trim();
-    const client = clientOf(head.url, token, 5000);
+    const opened = headIn({ ...head });
+    const client = clientOf(opened, 5000);
     const moved = before.url !== undefined && before.url !== head.url;
-    return { head, workers: await startWorkers(root, wanted, client, moved, say) };
+    return { head, workers: await startWorkers(root, wanted, client, opened.ca, moved, say) };
   } finally {
     unlock();
   }
@@ -87,10 +95,7 @@ async function startHeadIfMissing(
 }
 
 /** A head that has just been started by someone else may not have written its file yet. */
-async function readyFile(
-  folder: string,
-  holder: Holder,
-): Promise<{ url: string; tokenFile: string; herd: string }> {
+async function readyFile(folder: string, holder: Holder): Promise<HeadLine> {
   const until = performance.now() + START_MS;
   while (lives(holder) && performance.now() < until) {
     const file = readJson(join(folder, 'head.json'));
@@ -102,11 +107,10 @@ async function readyFile(
   });
 }
 
-const headLine = (
-  line: Readonly<Record<string, unknown>>,
-): { url: string; tokenFile: string; herd: string } => ({
+const headLine = (line: Readonly<Record<string, unknown>>): HeadLine => ({
   url: String(line.url),
   tokenFile: String(line.tokenFile),
+  caFile: typeof line.caFile === 'string' ? line.caFile : null,
   herd: String(line.herd),
 });
 
@@ -114,6 +118,7 @@ async function startWorkers(
   root: string,
   wanted: HerdFile,
   client: Client,
+  ca: string | undefined,
   moved: boolean,
   say: (line: string) => void,
 ): Promise<Herd['workers']> {
@@ -137,7 +142,10 @@ async function startWorkers(
       if (holder !== null) await endProcess(holder);
       say(`starting worker ${index + 1}`);
       const args = ['--head', client.url, ...offerFlags(wanted, count, index)];
-      const env: Record<string, string> = joinToken === undefined ? {} : { DROVER_JOIN_TOKEN: joinToken };
+      const env: Record<string, string> = {
+        ...(joinToken !== undefined && { DROVER_JOIN_TOKEN: joinToken }),
+        ...(ca !== undefined && { DROVER_CA: ca }),
+      };
       const { pid, ready } = await startInBackground('worker', folder, args, { env, startMs: START_MS });
       return { pid, workerId: String(ready.workerId), started: true };
     }),

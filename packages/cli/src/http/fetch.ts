@@ -1,28 +1,16 @@
-import { type IncomingMessage, request as requestHttp } from 'node:http';
+import type { IncomingMessage } from 'node:http';
 import { buffer } from 'node:stream/consumers';
+import { leanRequest } from '@drover/client/lean-request';
 
 /**
  * The part of `fetch` that the client uses, on `node:http`. The global one loads for 80 ms, which is more than all the
  * rest of a short command.
+ * @param ca the only authority that an https head may be signed by; null: those of this system
  */
-export const leanFetch = (async (input: string, init: RequestInit = {}): Promise<unknown> => {
-  const url = new URL(input);
-  const request = url.protocol === 'https:' ? (await import('node:https')).request : requestHttp;
-  const { body } = init;
-  if (body != null && typeof body !== 'string' && !(body instanceof Uint8Array))
-    throw new TypeError('a body is a text or bytes');
-  const headers = {
-    ...(init.headers as Record<string, string> | undefined),
-    ...(body == null ? {} : { 'content-length': String(Buffer.byteLength(body)) }),
-  };
-  const options = { method: init.method ?? 'GET', headers, ...(init.signal ? { signal: init.signal } : {}) };
-  const response = await new Promise<IncomingMessage>((resolve, reject) => {
-    request(url, options, resolve)
-      .on('error', reject)
-      .end(body ?? undefined);
-  });
-  return replyOf(response);
-}) as unknown as typeof globalThis.fetch;
+export function leanFetch(ca: string | null): typeof globalThis.fetch {
+  return (async (input: string, init: RequestInit = {}) =>
+    replyOf(await leanRequest(input, init, ca))) as unknown as typeof globalThis.fetch;
+}
 
 /** As much of a `Response` as the client looks at. */
 function replyOf(response: IncomingMessage): object {

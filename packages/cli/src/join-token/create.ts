@@ -2,7 +2,7 @@ import type { Call, ClientFlags } from '../call.ts';
 import { connect } from '../connect.ts';
 import { printJson } from '../output.ts';
 
-/** `drover join-token create`. The token is the only line on standard output. */
+/** `drover join-token create`. The token is the only line on standard output; how it is used stands beside it. */
 export async function create(call: Call): Promise<number> {
   const flags = call.command.opts<
     ClientFlags & { readonly ttl?: number; readonly uses?: number; readonly pool?: string }
@@ -13,12 +13,15 @@ export async function create(call: Call): Promise<number> {
     ...(flags.uses !== undefined && { uses: flags.uses }),
     ...(flags.pool !== undefined && { pool: flags.pool }),
   });
-  if (flags.json) printJson(call, made);
+  const { tls } = await client.head.get();
+  const ca = client.url.startsWith('https:') ? (tls?.ca ?? null) : null;
+  const command = `drover worker --head ${client.url} --join-token ${made.token}${ca === null ? '' : ` --ca ${ca}`}`;
+  if (flags.json) printJson(call, { ...made, command });
   else {
     call.terminal.out(made.token);
     if (call.terminal.errIsTty) {
       call.terminal.say(`valid until ${made.expiresAt}, for ${made.uses} workers of pool ${made.pool}`);
-      call.terminal.say(`on the other machine: drover worker --head ${client.url} --join-token TOKEN`);
+      call.terminal.say(`on the other machine: ${command}`);
     }
   }
   return 0;

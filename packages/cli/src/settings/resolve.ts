@@ -8,7 +8,9 @@ import { type ConfigFile, tableOf } from './file.ts';
 const OWN_RULES = new Set([
   'head',
   'token',
+  'ca',
   'context',
+  'project',
   'state',
   'help',
   'config',

@@ -30,7 +30,7 @@ interface Flags extends ClientFlags {
 export async function runWorker(call: Call): Promise<number> {
   const flags = call.command.opts<Flags>();
   const { terminal, env, args } = call;
-  if (args[0] !== undefined) throw unknownVerb('worker', args[0], ['list', 'show', 'delete']);
+  if (args[0] !== undefined) throw unknownVerb('worker', args[0], ['list', 'show', 'delete', 'install']);
   const state = resolve(flags.state || join(stateRoot(env), 'worker'));
   if (flags.pool !== undefined && flags.joinToken !== undefined)
     throw new UsageError(
@@ -41,6 +41,7 @@ export async function runWorker(call: Call): Promise<number> {
   return await call.hooks.runWorker({
     state,
     head: head.url,
+    ca: head.ca ?? null,
     joinToken: flags.joinToken ?? (await ownJoinToken(state, head, flags.pool)),
     name: flags.name ?? null,
     advertise: flags.advertise ?? null,
@@ -62,7 +63,7 @@ export async function runWorker(call: Call): Promise<number> {
 /** Who may make join tokens needs none to be given: null where there is an identity already, or no right. */
 async function ownJoinToken(state: string, head: FoundHead, pool?: string): Promise<string | null> {
   if (head.token === undefined || existsSync(join(state, 'identity.json'))) return null;
-  const client = clientOf(head.url, head.token, 2000);
+  const client = clientOf(head, 2000);
   return (await client.joinTokens.create({ uses: 1, ttlS: 600, ...(pool !== undefined && { pool }) })).token;
 }
 

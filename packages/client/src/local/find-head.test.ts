@@ -2,6 +2,7 @@ import { type ChildProcess, spawn } from 'node:child_process';
 import { mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { pemOfCa } from '@drover/core';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { defaultStateDir, findHead } from './find-head.ts';
 
@@ -134,6 +135,64 @@ describe('findHead', () => {
     ],
   ])('names the file and what is wrong in it: %s', async (text, message) => {
     await writeConfig(text);
+    await expect(findHead({ env })).rejects.toThrow(message);
+  });
+});
+
+/** As long as it says, which is all that is looked at before a connection. */
+function authority(fill: number): string {
+  const bytes = Buffer.alloc(300, fill);
+  bytes.set([0x30, 0x82, 1, 40]);
+  return `ca_${bytes.toString('base64url')}`;
+}
+const [ONE, TWO, THREE] = [authority(1), authority(2), authority(3)];
+
+describe('the authority of a head', () => {
+  const caOf = async (options: Parameters<typeof findHead>[0]): Promise<string | undefined> =>
+    (await findHead(options)).ca;
+  const context = (more: string): string => `current = "lab"\n[contexts.lab]\nurl = "https://lab:1"\n${more}`;
+
+  it('goes by option, DROVER_CA, context; each may be the word or a file', async () => {
+    const file = join(home, 'two.pem');
+    await writeFile(file, pemOfCa(TWO));
+    await writeConfig(context(`ca = "${ONE}"`));
+    expect(await caOf({ env })).toBe(ONE);
+    expect(await caOf({ env: { ...env, DROVER_CA: file } })).toBe(TWO);
+    expect(await caOf({ env: { ...env, DROVER_CA: file }, ca: THREE })).toBe(THREE);
+    await writeFile(join(home, '.config/drover/lab.pem'), pemOfCa(THREE));
+    await writeConfig(context('caFile = "lab.pem"'));
+    expect(await caOf({ env })).toBe(THREE);
+  });
+
+  it('comes with a fetch that trusts it, and is of no use over plain HTTP', async () => {
+    await writeConfig(context(`ca = "${ONE}"`));
+    expect(await findHead({ env })).toMatchObject({ ca: ONE, fetch: expect.any(Function) });
+    expect(await findHead({ env, url: 'https://other' })).not.toHaveProperty('fetch');
+    expect(await findHead({ env, url: 'http://other', ca: ONE })).toMatchObject({ ca: undefined });
+  });
+
+  it('of a head of this user lies beside it, also where its address is named', async () => {
+    const folder = join(home, '.local/state/drover/head');
+    await writeHead(headPid());
+    const caFile = join(folder, 'tls.pem');
+    await writeFile(caFile, pemOfCa(TWO));
+    const url = 'https://127.0.0.1:4000';
+    const facts = { url, pid: headPid(), tokenFile: 'admin.token', caFile };
+    await writeFile(join(folder, 'head.json'), JSON.stringify(facts));
+    expect(await findHead({ env })).toMatchObject({ source: 'local', ca: TWO });
+    expect([await caOf({ env, url }), await caOf({ env, url: 'https://127.0.0.1:4001' })]).toEqual([
+      TWO,
+      undefined,
+    ]);
+  });
+
+  it.each([
+    ['ca = "ca_short"', /contexts\.lab\.ca: ca_ and the base64url/],
+    ['ca = 7', /contexts\.lab\.ca: a string/],
+    ['caFile = "nowhere.pem"', /contexts\.lab\.caFile: .*nowhere\.pem cannot be read \(ENOENT\)/],
+    ['caFile = "config.toml"', /contexts\.lab\.caFile: .*config\.toml holds none/],
+  ])('is named where it is wrong: %s', async (line, message) => {
+    await writeConfig(context(line));
     await expect(findHead({ env })).rejects.toThrow(message);
   });
 });

@@ -3,10 +3,11 @@ import { existsSync } from 'node:fs';
 import { readFile } from 'node:fs/promises';
 import { homedir } from 'node:os';
 import { isAbsolute, join, resolve } from 'node:path';
-import { invalid } from '@drover/core';
+import { invalid, isPlainName, PLAIN_NAME_RULE, parseCa } from '@drover/core';
 import { parse } from 'smol-toml';
 import { DEFAULT_HEAD_URL } from '../client.ts';
 import { parseTarget } from '../transport/target.ts';
+import { pinnedFetch, readCa, requireCa } from './pinned-fetch.ts';
 
 /** Where the head was found; `new Client(found)` opens it. */
 export interface FoundHead {
@@ -15,6 +16,12 @@ export interface FoundHead {
   readonly source: 'option' | 'environment' | 'context' | 'local' | 'default';
   /** The context's name, where one was chosen. */
   readonly context: string | undefined;
+  /** The project of that context, where it names one. */
+  readonly project?: string | undefined;
+  /** The only authority that may have signed its certificate, `ca_...`; absent: those of this system. */
+  readonly ca?: string | undefined;
+  /** Trusts that authority, where there is one. */
+  readonly fetch?: typeof globalThis.fetch | undefined;
 }
 
 /** What a caller knows already; all of it comes before what is found. */
@@ -23,6 +30,10 @@ export interface FindHeadOptions {
   readonly token?: string | undefined;
   /** A context of the configuration file, instead of its current one and of the environment's head. */
   readonly context?: string | undefined;
+  /** The authority to trust: `ca_...`, or the path of a PEM file. Default: `DROVER_CA`, else what lies beside the address. */
+  readonly ca?: string | undefined;
+  /** What the calls are for. Default: `DROVER_PROJECT`, else that of the context. */
+  readonly project?: string | undefined;
   /** Taken when nothing is found. Default {@link DEFAULT_HEAD_URL}. */
   readonly fallbackUrl?: string | undefined;
   /** Default: the environment of this process. */
@@ -31,24 +42,42 @@ export interface FindHeadOptions {
 
 /**
  * In this order: the option; `DROVER_HEAD`; the context chosen in `~/.config/drover/config.toml`; a head of this user
- * on this machine that lives; the fallback. `DROVER_TOKEN` goes before tokens from files.
+ * on this machine that lives; the fallback. `DROVER_TOKEN` and `DROVER_CA` go before what files say.
  * @throws {DroverError} INVALID_REQUEST for a configuration file that cannot be used, with its path
  */
 export async function findHead(options: FindHeadOptions = {}): Promise<FoundHead> {
   const env = options.env ?? process.env;
+  const located = await locate(options, env);
+  const found = { ...located, project: options.project ?? (env.DROVER_PROJECT || located.project) };
+  const given = options.ca || env.DROVER_CA;
+  const ca = given ? await readCa(given, options.ca ? 'ca' : 'DROVER_CA') : found.ca;
+  if (ca === undefined || !found.url.startsWith('https:')) return { ...found, ca: undefined };
+  return { ...found, ca, fetch: pinnedFetch(ca) };
+}
+
+async function locate(
+  options: FindHeadOptions,
+  env: Readonly<Record<string, string | undefined>>,
+): Promise<FoundHead> {
   const token = options.token ?? (env.DROVER_TOKEN || undefined);
   const local = await readLocalHead(env);
   const given = options.url || (options.context === undefined ? env.DROVER_HEAD : undefined);
   if (given) {
     const source = options.url ? 'option' : 'environment';
     const target = parseTarget(given, options.token);
-    const fromFile = local?.url === target.url ? local.token : undefined;
-    return { url: target.url, token: target.token ?? token ?? fromFile, source, context: undefined };
+    const same = local?.url === target.url ? local : undefined;
+    return {
+      url: target.url,
+      token: target.token ?? token ?? same?.token,
+      source,
+      context: undefined,
+      ca: same?.ca,
+    };
   }
   const context = await readContext(env, options.context);
   if (context !== null) return { ...context, token: token ?? context.token, source: 'context' };
   if (local?.alive)
-    return { url: local.url, token: token ?? local.token, source: 'local', context: undefined };
+    return { url: local.url, token: token ?? local.token, source: 'local', context: undefined, ca: local.ca };
   return { url: options.fallbackUrl ?? DEFAULT_HEAD_URL, token, source: 'default', context: undefined };
 }
 
@@ -73,6 +102,7 @@ export function configPath(env: Readonly<Record<string, string | undefined>> = p
 interface LocalHeadFile {
   readonly url: string;
   readonly token: string | undefined;
+  readonly ca: string | undefined;
   readonly alive: boolean;
 }
 
@@ -82,18 +112,19 @@ async function readLocalHead(
   const state = defaultStateDir(env);
   const text = await readIfThere(join(state, 'head.json'));
   if (text === null) return null;
-  const { url, pid, tokenFile } = readObject(text);
+  const { url, pid, tokenFile, caFile } = readObject(text);
   if (typeof url !== 'string' || !URL.canParse(url)) return null;
   const path = typeof tokenFile === 'string' ? tokenFile : 'admin.token';
   const token = (await readIfThere(isAbsolute(path) ? path : join(state, path)))?.trim();
   return {
     url: parseTarget(url).url,
     token: token || undefined,
+    ca: typeof caFile === 'string' ? (parseCa((await readIfThere(caFile)) ?? '') ?? undefined) : undefined,
     alive: typeof pid === 'number' && (await isHead(pid)),
   };
 }
 
-type Context = Pick<FoundHead, 'url' | 'token' | 'context'>;
+type Context = Pick<FoundHead, 'url' | 'token' | 'context' | 'project' | 'ca'>;
 
 async function readContext(
   env: Readonly<Record<string, string | undefined>>,
@@ -110,7 +141,7 @@ async function readContext(
   if (name === undefined || name === '') return null;
   if (typeof name !== 'string') throw invalid('current', `the name of a context in ${path}`, name);
   const context = asObject(asObject(contexts)[name]);
-  const { url, token, tokenFile } = context;
+  const { url, token, tokenFile, project, ca, caFile } = context;
   if (typeof url !== 'string') throw invalid(`contexts.${name}.url`, `needed in ${path}`);
   if (tokenFile !== undefined && typeof tokenFile !== 'string') {
     throw invalid(`contexts.${name}.tokenFile`, `the path of a file in ${path}`, tokenFile);
@@ -119,11 +150,28 @@ async function readContext(
     throw invalid(`contexts.${name}.token`, `a string in ${path}`);
   const fromFile = tokenFile === undefined ? undefined : await readTokenFile(tokenFile, path, name);
   const target = parseTarget(url, token ?? fromFile);
-  return { ...target, context: name };
+  if (project !== undefined && (typeof project !== 'string' || !isPlainName(project)))
+    throw invalid(`contexts.${name}.project`, `${PLAIN_NAME_RULE}, in ${path}`, project);
+  return { ...target, context: name, project, ca: await contextCa({ ca, caFile }, path, name) };
 }
 
+async function contextCa(
+  { ca, caFile }: { readonly ca: unknown; readonly caFile: unknown },
+  configFile: string,
+  context: string,
+): Promise<string | undefined> {
+  for (const [key, value] of Object.entries({ ca, caFile }))
+    if (value !== undefined && typeof value !== 'string')
+      throw invalid(`contexts.${context}.${key}`, `a string in ${configFile}`, value);
+  if (typeof ca === 'string') return requireCa(ca, `contexts.${context}.ca`);
+  if (typeof caFile !== 'string') return undefined;
+  return await readCa(expand(caFile), `contexts.${context}.caFile`, join(configFile, '..'));
+}
+
+const expand = (path: string): string => (path.startsWith('~/') ? join(homedir(), path.slice(2)) : path);
+
 async function readTokenFile(tokenFile: string, configFile: string, context: string): Promise<string> {
-  const expanded = tokenFile.startsWith('~/') ? join(homedir(), tokenFile.slice(2)) : tokenFile;
+  const expanded = expand(tokenFile);
   const path = isAbsolute(expanded) ? expanded : join(configFile, '..', expanded);
   const text = await readIfThere(path);
   if (text === null) throw invalid(`contexts.${context}.tokenFile`, `there is no ${path}`);

@@ -36,6 +36,7 @@ export interface ProgramOptions {
 const OWN = [
   'DROVER_HEAD',
   'DROVER_TOKEN',
+  'DROVER_CA',
   'DROVER_STATE',
   // A herd on this machine keeps its state here: two heads on one database would refuse each other.
   'DROVER_STORE',

@@ -41,7 +41,9 @@ export async function makeFolder(prefix: string): Promise<string> {
 export async function startHead(options: Common & { readonly port: number }): Promise<RunningHead> {
   mkdirSync(options.state, { recursive: true, mode: 0o700 });
   const args = ['head', '--state', options.state, '--port', String(options.port), '--json'];
-  const program = await startProgram({ ...options, args });
+  // On loopback, for this process: a setting that is meant for a head of many would cut it off from its own.
+  const env = { DROVER_TLS: 'false', ...options.env };
+  const program = await startProgram({ ...options, args, env });
   const url = textOf(program, 'url', 'head');
   const tokenFile = textOf(program, 'tokenFile', 'head');
   const path = isAbsolute(tokenFile) ? tokenFile : join(options.state, tokenFile);

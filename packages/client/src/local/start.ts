@@ -209,11 +209,13 @@ async function beginWorker(
   guarded: Guarded,
 ): Promise<[LocalWorker, Program]> {
   const { url } = parseTarget(address);
-  const client = new Client(await findHead({ url: address, token: options.token }));
+  const found = await findHead({ url: address, token: options.token });
+  const client = new Client(found);
+  const env = { ...common.env, ...(found.ca !== undefined && { DROVER_CA: found.ca }) };
   const { signal } = options;
   const joinToken =
     options.joinToken ?? (await client.joinTokens.create({ uses: 1, ttlS: 600 }, { signal })).token;
-  const worker = await startWorker({ ...common, url, joinToken, offer: options });
+  const worker = await startWorker({ ...common, env, url, joinToken, offer: options });
   return [new LocalWorker(worker, folders, guarded, client), worker.program];
 }
 

@@ -11,7 +11,7 @@ import { parse, stringify } from 'smol-toml';
 export async function useContext(
   path: string,
   name: string,
-  context: { readonly url: string; readonly token?: string },
+  context: { readonly url: string; readonly token?: string; readonly ca?: string; readonly project?: string },
 ): Promise<void> {
   const before = await readFile(path, 'utf8').catch((error: NodeJS.ErrnoException) => {
     if (error.code === 'ENOENT') return '';

@@ -1,16 +1,19 @@
-import { DroverError, ERROR_CATALOGUE, type ErrorCode } from '@drover/core';
+import { DroverError, ERROR_CATALOGUE, type ErrorCode, tlsTrouble } from '@drover/core';
 
 /** An attempt that brought no reply. `sent` is false only when the head surely never saw the request. */
 export class NoReply extends Error {
   readonly sent: boolean;
   /** False where another try cannot differ (no such host, bad certificate). */
   readonly mayChange: boolean;
+  /** Whoever answered could not show that it is the head. */
+  readonly isUntrusted: boolean;
 
-  constructor(text: string, sent: boolean, mayChange: boolean, cause?: unknown) {
+  constructor(text: string, sent: boolean, mayChange: boolean, cause?: unknown, isUntrusted = false) {
     super(text, { cause });
     this.name = 'NoReply';
     this.sent = sent;
     this.mayChange = mayChange;
+    this.isUntrusted = isUntrusted;
   }
 }
 
@@ -21,6 +24,9 @@ const HOPELESS = /^(ENOTFOUND|CERT_|ERR_TLS|ERR_SSL|DEPTH_ZERO|SELF_SIGNED|UNABL
 /** Turns what `fetch` threw into a {@link NoReply}; the codes are those of Node and Bun, browsers give none. */
 export function noReplyFrom(error: unknown): NoReply {
   const found = codesOf(error, 0);
+  const [trouble] = found.flatMap(({ code, message }) => tlsTrouble(code, message) ?? []);
+  // No connection stood, so nothing was asked; and the next one would show the same certificate.
+  if (trouble) return new NoReply(trouble.rule, false, false, error, trouble.kind === 'untrusted');
   const codes = found.map(({ code }) => code).filter((code) => code !== '');
   const text = found.map(({ message }) => message).findLast((message) => message !== '') ?? String(error);
   const badPort = found.some(({ message }) => message === 'bad port');

@@ -63,7 +63,8 @@ export function mayHaveHappened(failure: unknown): boolean {
 export function publicError(failure: unknown, url: string): unknown {
   if (failure instanceof Refused) return failure.error;
   if (failure instanceof NoReply) {
-    return new DroverError('HEAD_UNREACHABLE', { url, rule: failure.message }, { cause: failure.cause });
+    const code = failure.isUntrusted ? 'HEAD_UNTRUSTED' : 'HEAD_UNREACHABLE';
+    return new DroverError(code, { url, rule: failure.message }, { cause: failure.cause });
   }
   return failure;
 }

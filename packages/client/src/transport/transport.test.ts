@@ -1,6 +1,7 @@
 import { isDroverError } from '@drover/core';
 import { describe, expect, it } from 'vitest';
 import { Client } from '../client.ts';
+import { pinnedFetch } from '../local/pinned-fetch.ts';
 import { closedPort, ID, instanceView, sendError, sendJson, stubHead } from '../testing/stub-head.ts';
 import { parseTarget, segment } from './target.ts';
 
@@ -168,6 +169,23 @@ describe('errors', () => {
     await expect(new Client({ url: head.url }).head.get()).rejects.toMatchObject({
       code: 'PROTOCOL',
       message: expect.stringContaining('is this a Drover head?'),
+    });
+  });
+});
+
+describe('TLS', () => {
+  it.each([
+    ['the global fetch', undefined],
+    ['the lean one', pinnedFetch],
+  ])('a head without it is called with http: %s says so at once', async (_, make) => {
+    await using head = await stubHead((_seen, response) => sendJson(response, 200, VIEW));
+    const url = head.url.replace('http:', 'https:');
+    const fetch = make?.(
+      `ca_${Buffer.from([0x30, 0x82, 1, 40, ...Array(296).fill(0)]).toString('base64url')}`,
+    );
+    await expect(new Client({ url, fetch }).instances.get(ID)).rejects.toMatchObject({
+      code: 'HEAD_UNREACHABLE',
+      message: expect.stringContaining('say http:// instead of https://'),
     });
   });
 });

@@ -6,7 +6,7 @@ import { formatQuery, type Query, type Target } from './target.ts';
 
 /** One call of the HTTP interface. */
 export interface Call {
-  readonly method?: 'GET' | 'POST' | 'PUT' | 'DELETE';
+  readonly method?: 'GET' | 'POST' | 'PUT' | 'PATCH' | 'DELETE';
   /** From the root of the head, every segment already encoded. */
   readonly path: string;
   readonly query?: Query;
@@ -34,6 +34,8 @@ export interface TransportOptions {
   readonly target: Target;
   /** Sent as `drover-user`. */
   readonly user?: string | undefined;
+  /** Sent as `drover-project`. */
+  readonly project?: string | undefined;
   readonly fetch: typeof globalThis.fetch;
   readonly signal: AbortSignal | undefined;
   /** Total time over which a call is tried again, in milliseconds; 0: never. */
@@ -111,10 +113,11 @@ export class Transport {
   }
 
   async #fetch(call: Call, signal: AbortSignal): Promise<Response> {
-    const { target, user, fetch } = this.#options;
+    const { target, user, project, fetch } = this.#options;
     const headers: Record<string, string> = { accept: 'application/json', ...call.headers };
     if (target.token !== undefined) headers.authorization = `Bearer ${target.token}`;
     if (user !== undefined) headers['drover-user'] = user;
+    if (project !== undefined) headers['drover-project'] = project;
     if (call.body !== undefined) headers['content-type'] = 'application/json';
     if (call.bytes !== undefined) headers['content-type'] = 'application/octet-stream';
     const init = {

@@ -42,7 +42,7 @@ export function setPyletErrorHandler(scope: FastifyInstance, log: Logger): void 
     if (statusCode !== undefined && statusCode >= 400 && statusCode < 500)
       return reply.status(422).send({ detail: [notJson((error as Error).message)], body: null });
     log.error(
-      { requestId: request.id, method: request.method, url: request.url, err: error },
+      { requestId: request.id, method: request.method, route: request.routeOptions.url, err: error },
       'a call of the pylet adapter failed for a reason of our own',
     );
     return reply.status(500).type('text/plain').send('Internal Server Error');

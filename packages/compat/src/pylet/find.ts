@@ -20,7 +20,7 @@ export function finder(context: PyletContext) {
     async named(request: FastifyRequest): Promise<InstanceRow> {
       const actor = actorOf(request);
       const { name } = request.params as Params;
-      return visible((await holderOf(context, actor, name)) ?? (await unnamed(context, name)), actor);
+      return visible((await holderOf(context, actor, name)) ?? (await unnamed(context, actor, name)), actor);
     },
   };
 }
@@ -32,10 +32,20 @@ function visible(row: InstanceRow | null, actor: Actor): InstanceRow {
 }
 
 /** An instance without a name answers to the first characters of its id. */
-async function unnamed({ engine }: PyletContext, name: string): Promise<InstanceRow | null> {
+async function unnamed(
+  { engine }: PyletContext,
+  { project }: Actor,
+  name: string,
+): Promise<InstanceRow | null> {
   if (name.length !== SHORT_ID) return null;
   for (const row of engine.state.tables.instances.all())
-    if (row.name === null && row.owner === null && row.deleting === null && row.id.startsWith(name))
+    if (
+      row.project === project &&
+      row.name === null &&
+      row.owner === null &&
+      row.deleting === null &&
+      row.id.startsWith(name)
+    )
       return engine.reads.find(row.id);
   return null;
 }

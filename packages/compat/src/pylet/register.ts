@@ -1,5 +1,7 @@
 /** The PyLet adapter: the wire protocol of the packages 0.4.0 and 0.5.0 as calls on the engine. */
 import type { FastifyInstance } from 'fastify';
+import { applyAccess } from '../access.ts';
+import { PYLET_ACCESS } from './access.ts';
 import type { PyletContext } from './context.ts';
 import { notJson, setPyletErrorHandler } from './errors.ts';
 import { Unprocessable } from './fields.ts';
@@ -12,6 +14,7 @@ export function registerPylet(app: FastifyInstance, context: PyletContext): void
   for (const prefix of ['', '/compat/pylet']) {
     app.register(
       async (scope) => {
+        applyAccess(scope, prefix, PYLET_ACCESS);
         setPyletErrorHandler(scope, context.log);
         readJson(scope);
         // Our schemas do not describe these routes; they are read by parse.ts.

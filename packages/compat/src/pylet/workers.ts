@@ -7,8 +7,8 @@ import { viewPyletWorker } from './view.ts';
 const NO_PYLET_WORKERS = 'PyLet workers cannot join this head: start a worker with "drover worker"';
 
 export function workerRoutes(scope: FastifyInstance, { engine, actorOf }: PyletContext): void {
-  scope.get('/workers', async (request) =>
-    (await engine.workers.list(actorOf(request))).map((row) => viewPyletWorker(engine.viewWorker(row))),
+  scope.get('/workers', async () =>
+    (await engine.workers.list()).map((row) => viewPyletWorker(engine.viewWorker(row))),
   );
 
   const exact = async (id: string) => {

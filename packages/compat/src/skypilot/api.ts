@@ -1,6 +1,6 @@
 /** `/api/*`: the handshake, and requests: waited for, followed, listed, cancelled. */
 import { DroverError, isDroverError, isRequestFinal } from '@drover/core';
-import type { RequestRow } from '@drover/engine';
+import type { Actor, RequestRow } from '@drover/engine';
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import { Body } from './body.ts';
 import type { Call } from './calls.ts';
@@ -28,7 +28,7 @@ export function apiRoutes(scope: FastifyInstance, context: SkypilotContext): voi
     version: VERSION,
     version_on_disk: VERSION,
     commit: 'drover',
-    user: null,
+    user: userShown(actorOf(request)),
     basic_auth_enabled: false,
     service_account_token_enabled: true,
     ingress_basic_auth_enabled: false,
@@ -40,7 +40,7 @@ export function apiRoutes(scope: FastifyInstance, context: SkypilotContext): voi
 
   /** @throws {DroverError} REQUEST_NOT_FOUND, AMBIGUOUS */
   const find = async (request: FastifyRequest, ref: string): Promise<RequestRow | Call> =>
-    calls.find(ref) ?? (await requestReads.resolve(actorOf(request), ref));
+    calls.find(actorOf(request), ref) ?? (await requestReads.resolve(actorOf(request), ref));
 
   scope.get('/api/get', async (request, reply) => {
     const dialect = dialectOf(request);
@@ -99,7 +99,7 @@ export function apiRoutes(scope: FastifyInstance, context: SkypilotContext): voi
       rows.push(...page.rows);
       cursor = page.nextCursor;
     } while (cursor !== null && rows.length < most);
-    for (const call of calls.list())
+    for (const call of calls.list(actorOf(request)))
       if ((all || call.outcome === null) && (cluster === null || call.cluster === cluster)) rows.push(call);
     const sorted = rows.sort((a, b) => b.createdMs - a.createdMs);
     return sorted.slice(0, most).map((each) => summaryOf(each, dialect));
@@ -113,7 +113,7 @@ export function apiRoutes(scope: FastifyInstance, context: SkypilotContext): voi
     await change(context, reply, asked, async () => {
       const by = user === null ? actor : { ...actor, user: { id: user, name: actor.user?.name ?? user } };
       // What only reads ends by itself.
-      const refs = ids?.filter((ref) => calls.find(ref) === undefined) ?? null;
+      const refs = ids?.filter((ref) => calls.find(actor, ref) === undefined) ?? null;
       if (refs !== null && refs.length === 0) return [];
       return await requestCancel.cancel(by, { refs, all: true, allUsers: user === null });
     });
@@ -149,6 +149,9 @@ async function* withoutTable(lines: AsyncIterable<Uint8Array>): AsyncIterable<Ui
   for await (const chunk of lines)
     if (!Buffer.from(chunk.subarray(0, TABLE.length)).equals(TABLE)) yield chunk;
 }
+
+/** Null: whoever the client says it is. */
+const userShown = ({ user }: Actor): { id: string; name: string } | null => user ?? null;
 
 async function findOrNone<T>(find: () => Promise<T>): Promise<T | null> {
   try {

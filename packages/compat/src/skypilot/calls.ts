@@ -29,6 +29,7 @@ export class Call {
   /** `status`, `jobs.queue_v2`: picks the reader of the answer in the client. */
   readonly verb: string;
   readonly user: { readonly id: string; readonly name: string };
+  readonly project: string;
   readonly cluster: string | null;
   readonly createdMs = Date.now();
   endedMs: number | null = null;
@@ -41,6 +42,7 @@ export class Call {
   constructor(verb: string, actor: Actor, cluster: string | null, work: () => Promise<Answer>) {
     this.verb = verb;
     this.user = actor.user ?? { id: actor.name, name: actor.name };
+    this.project = actor.project;
     this.cluster = cluster;
     this.ended = this.#run(work);
   }
@@ -79,19 +81,22 @@ export class Calls {
     return call;
   }
 
-  /** By id or its beginning. @throws {DroverError} AMBIGUOUS */
-  find(ref: string): Call | undefined {
+  /** Of the caller's project, by id or its beginning. @throws {DroverError} AMBIGUOUS */
+  find({ project }: Actor, ref: string): Call | undefined {
     const exact = this.#calls.get(ref);
-    if (exact || ref.length < FEWEST_CHARS || ref.length >= ID_CHARS) return exact;
-    const matches = [...this.#calls.keys()].filter((id) => id.startsWith(ref));
+    if (exact?.project === project) return exact;
+    if (ref.length < FEWEST_CHARS || ref.length >= ID_CHARS) return undefined;
+    const matches = [...this.#calls.values()]
+      .filter((call) => call.project === project && call.id.startsWith(ref))
+      .map(({ id }) => id);
     if (matches.length > 1)
       throw new DroverError('AMBIGUOUS', { ref, matches: matches.slice(0, 5).join(', ') });
     return this.#calls.get(matches[0] ?? '');
   }
 
-  /** Newest first. */
-  list(): Call[] {
-    return [...this.#calls.values()].reverse();
+  /** Of the caller's project, newest first. */
+  list({ project }: Actor): Call[] {
+    return [...this.#calls.values()].filter((call) => call.project === project).reverse();
   }
 
   /** The oldest that have ended go: those of long ago, and what is over the limits. */

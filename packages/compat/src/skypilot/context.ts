@@ -30,9 +30,17 @@ export interface SkypilotContext extends SkypilotOptions {
 const USER_ID = /^[A-Za-z0-9_-]{1,64}$/;
 const USER_NAME = /^[^\p{Cc}]{1,64}$/u;
 
-/** The caller, with the person that the client's variables name. GETs carry none: then it is the bearer of the token. */
+/** Under whom uploads are kept: the one whose token it is, else whom the client says. */
+export const uploaderOf = (context: SkypilotOptions, request: FastifyRequest, claimed: string): string =>
+  context.actorOf(request).user?.id ?? claimed;
+
+/**
+ * The caller. A token that is somebody's names them; with the one that all share, the client's variables do. GETs carry
+ * none: then it is the bearer.
+ */
 export function callerOf(context: SkypilotOptions, request: FastifyRequest, body?: Body): Actor {
   const actor = context.actorOf(request);
+  if (actor.user !== undefined) return actor;
   const variables = body?.object('env_vars') ?? {};
   const id = variables['SKYPILOT_USER_ID'];
   const name = variables['SKYPILOT_USER'];

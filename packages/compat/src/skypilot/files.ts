@@ -2,7 +2,7 @@
 import { invalid } from '@drover/core';
 import type { FastifyInstance, FastifyRequest } from 'fastify';
 import { Body } from './body.ts';
-import type { SkypilotContext } from './context.ts';
+import { type SkypilotContext, uploaderOf } from './context.ts';
 import { HOME, sendLogs } from './download.ts';
 
 const MOST_FOLDERS = 1_000;
@@ -12,7 +12,9 @@ export function fileRoutes(scope: FastifyInstance, context: SkypilotContext): vo
 
   scope.get('/upload_v2/blob', async (request) => {
     const query = Body.ofQuery(request);
-    return { exists: await uploads.has(query.text('user_hash'), query.text('blob_id')) };
+    return {
+      exists: await uploads.has(uploaderOf(context, request, query.text('user_hash')), query.text('blob_id')),
+    };
   });
   scope.register(async (raw) => {
     // Nothing is gathered before the route reads it.
@@ -29,15 +31,15 @@ export function fileRoutes(scope: FastifyInstance, context: SkypilotContext): vo
   });
 }
 
-async function take({ uploads }: SkypilotContext, request: FastifyRequest): Promise<object> {
+async function take(context: SkypilotContext, request: FastifyRequest): Promise<object> {
   const query = Body.ofQuery(request);
   const part = {
-    user: query.text('user_hash'),
+    user: uploaderOf(context, request, query.text('user_hash')),
     id: query.text('upload_id'),
     index: query.integer('chunk_index') ?? 0,
     count: query.integer('total_chunks') ?? 1,
   };
-  const missing = await uploads.take(part, request.raw);
+  const missing = await context.uploads.take(part, request.raw);
   return {
     status: missing.length === 0 ? 'completed' : 'uploading',
     missing_chunks: missing.map(String),

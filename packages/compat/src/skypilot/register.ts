@@ -1,6 +1,8 @@
 /** The SkyPilot adapter: the wire protocol of the packages 0.14.1 and 0.9.x as calls on the engine. */
 import { isDroverError } from '@drover/core';
 import type { FastifyError, FastifyInstance, FastifyRequest } from 'fastify';
+import { applyAccess } from '../access.ts';
+import { SKYPILOT_ACCESS } from './access.ts';
 import { apiRoutes } from './api.ts';
 import { Calls } from './calls.ts';
 import { catalogueRoutes } from './catalogue.ts';
@@ -26,6 +28,7 @@ export function registerSkypilot(app: FastifyInstance, options: SkypilotOptions)
   for (const prefix of ['', '/compat/skypilot']) {
     app.register(
       async (scope) => {
+        applyAccess(scope, prefix, SKYPILOT_ACCESS);
         setSkypilotErrorHandler(scope, context);
         scope.addHook('onSend', async (_request, reply) => {
           reply.headers(VERSION_HEADERS);
@@ -78,7 +81,7 @@ function setSkypilotErrorHandler(scope: FastifyInstance, { log }: SkypilotContex
     if (statusCode !== undefined && statusCode >= 400 && statusCode < 500)
       return reply.status(statusCode).send({ detail: (error as Error).message });
     log.error(
-      { requestId: request.id, method: request.method, url: request.url, err: error },
+      { requestId: request.id, method: request.method, route: request.routeOptions.url, err: error },
       'a call of the skypilot adapter failed for a reason of our own',
     );
     return reply.status(500).send({ detail: 'an internal error of the head; its log has more' });

@@ -109,10 +109,13 @@ export function unbuiltRoutes(scope: FastifyInstance, context: SkypilotContext):
     scope.post(url, async () => {
       throw notBuilt('these changes');
     });
-  scope.get('/users', async () => []);
+  scope.get('/users', async (request) => {
+    const { user } = context.actorOf(request);
+    return user ? [{ id: user.id, name: user.name, role: context.actorOf(request).role ?? 'user' }] : [];
+  });
   scope.get('/workspaces', async (request, reply) => {
     await answerLater(context, reply, askedOf(context, request, 'workspaces.get'), () => ({
-      value: { default: {} },
+      value: { default: {}, [context.actorOf(request).project]: {} },
     }));
   });
   scope.get('/users/me/workspace', async () => ({

@@ -1,7 +1,7 @@
 /** The fields that several messages share, each with its bound. A bound is part of the contract: see docs/limits.md. */
 import { z } from 'zod';
 import { ENV_KEY, ENV_KEY_RULE } from '../env-keys.ts';
-import { isUuid } from '../ids.ts';
+import { UUID } from '../ids.ts';
 import { NAME_RULE, parseName } from '../names.ts';
 
 /** Limits of what one call may carry. Bytes unless the name says otherwise. */
@@ -45,7 +45,20 @@ const atMost = (bytes: number) =>
     `at most ${bytes} bytes`,
   ] as const;
 
-export const uuid = z.string().refine(isUuid, 'a UUID in lower case');
+/** Why something waits or how it ended. */
+export const reason = z.object({
+  code: z.string().describe('A stable word for programs.'),
+  message: z.string().describe('A sentence for people; it may change.'),
+});
+export type Reason = z.output<typeof reason>;
+
+/** Who owns something, or asked for it. */
+export const userRef = z.object({ id: z.string(), name: z.string() });
+
+/** In a query: `true` or `false`. */
+export const flag = z.enum(['true', 'false']).transform((text) => text === 'true');
+
+export const uuid = z.string().regex(UUID, 'a UUID in lower case');
 export const name = z.string().transform((text, ctx) => {
   const parsed = parseName(text);
   if (parsed === null) {

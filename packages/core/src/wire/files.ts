@@ -5,23 +5,29 @@ import { sha256 } from './task.ts';
 /** Hashes in one question, contents in one pack. */
 export const MOST_HASHES = 10_000;
 
-export const filesMissing = z.strictObject({
-  sha256: z.array(sha256).max(MOST_HASHES, `at most ${MOST_HASHES} hashes`),
-});
+export const filesMissing = z
+  .strictObject({
+    sha256: z.array(sha256).max(MOST_HASHES, `at most ${MOST_HASHES} hashes`).describe('What to ask for.'),
+  })
+  .meta({ examples: [{ sha256: ['e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855'] }] });
 export type FilesMissing = z.output<typeof filesMissing>;
 export const filesMissingReply = z.object({ missing: z.array(z.string()) });
 export type FilesMissingReply = z.output<typeof filesMissingReply>;
 
 /** One part of a content. All but the last end where the next begins; the hash is checked at the end. */
 export const contentQuery = z.strictObject({
-  /** Where this part begins. */
-  offset: z.coerce.number<string>().int().min(0, 'not negative').default(0),
-  /** Bytes of the whole content. */
+  offset: z.coerce
+    .number<string>()
+    .int()
+    .min(0, 'not negative')
+    .default(0)
+    .describe('Where this part begins.'),
   size: z.coerce
     .number<string>()
     .int()
     .min(0, 'not negative')
-    .max(2 ** 40, 'at most 2^40'),
+    .max(2 ** 40, 'at most 2^40')
+    .describe('Bytes of the whole content.'),
 });
 /** `stored`: how many bytes of it the head has now. */
 export const contentReply = z.object({ stored: z.int(), complete: z.boolean() });

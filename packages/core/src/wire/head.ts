@@ -1,5 +1,6 @@
 /** Errors, events and the head's own description on the wire. */
 import { z } from 'zod';
+import { reason } from './fields.ts';
 
 /** The body of every error of `/v1`. */
 export const errorBody = z.object({
@@ -19,8 +20,19 @@ export const headView = z.object({
   rev: z.int(),
   startedAt: z.iso.datetime(),
   store: z.object({ kind: z.string(), status: z.enum(['ok', 'stalled']), message: z.string().nullable() }),
-  /** Frames refused since the start, because their fence was older than what stood. */
-  refusedFrames: z.int(),
+  refusedFrames: z
+    .int()
+    .describe('Frames refused since the start, because their fence was older than what stood.'),
+  tls: z
+    .object({
+      ca: z
+        .string()
+        .nullable()
+        .describe('What clients and workers shall trust, for --ca; null: the authorities of their systems.'),
+      expiresAt: z.iso.datetime().describe('Of the certificate in use; it is renewed before.'),
+    })
+    .nullable()
+    .describe('Null: this head serves without TLS.'),
 });
 export type HeadView = z.output<typeof headView>;
 
@@ -35,7 +47,7 @@ export const eventView = z.object({
   type: z.string(),
   from: z.string().nullable(),
   to: z.string().nullable(),
-  reason: z.object({ code: z.string(), message: z.string() }).nullable(),
+  reason: reason.nullable(),
   actor: z.string(),
   cause: z.string().nullable(),
   rev: z.int(),
@@ -43,8 +55,16 @@ export const eventView = z.object({
 export type EventView = z.output<typeof eventView>;
 
 export const eventQuery = z.strictObject({
-  /** Events after this revision; absent: from now on. */
-  after: z.coerce.number<string>().int().min(0).optional(),
-  noun: z.string().max(40).optional(),
-  id: z.string().max(64).optional(),
+  after: z.coerce
+    .number<string>()
+    .int()
+    .min(0)
+    .optional()
+    .describe('Events after this revision; absent: from now on.'),
+  noun: z
+    .string()
+    .max(40)
+    .optional()
+    .describe('Only events of this noun: `instances`, `workers`, `clusters` ...'),
+  id: z.string().max(64).optional().describe('Only events of this object.'),
 });

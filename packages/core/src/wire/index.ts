@@ -5,6 +5,7 @@ export * from './head.ts';
 export * from './infra.ts';
 export * from './instance.ts';
 export * from './link.ts';
+export * from './people.ts';
 export * from './request.ts';
 export * from './task.ts';
 export * from './worker.ts';

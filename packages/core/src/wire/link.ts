@@ -137,6 +137,13 @@ export const startOrder = z.object({
   context: z.record(z.string(), z.string()).nullish(),
   /** No command: the home is removed, with what was linked to it, and the attempt ends with 0. */
   removeHome: z.boolean().nullish(),
+  /** The call that asked for it, for the worker's log. */
+  requestId: z.string().max(100).nullish(),
+  /** W3C trace context of that call: becomes TRACEPARENT where the user has set none. */
+  traceparent: z
+    .string()
+    .regex(/^[0-9a-f]{2}-[0-9a-f]{32}-[0-9a-f]{16}-[0-9a-f]{2}$/)
+    .nullish(),
 });
 export type StartOrder = z.output<typeof startOrder>;
 

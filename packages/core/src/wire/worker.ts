@@ -1,7 +1,7 @@
 /** `/v1/workers`, `/v1/join-tokens` and the exchange of a join token for an identity. */
 import { z } from 'zod';
 import { WORKER_STATUSES } from '../worker.ts';
-import { cpu, gpuCount, mebibytes, name, uuid } from './fields.ts';
+import { cpu, gpuCount, mebibytes, name, reason, uuid } from './fields.ts';
 
 export const resources = z.object({
   cpu,
@@ -23,8 +23,7 @@ export const gpu = z.object({
 export const supervision = z.object({
   shim: z.enum(['sh', 'native']),
   cgroup: z.enum(['v2', 'v1', 'none']),
-  /** True when a memory limit really ends what exceeds it. */
-  memoryEnforced: z.boolean(),
+  memoryEnforced: z.boolean().describe('True when a memory limit really ends what exceeds it.'),
   notes: z.array(z.string().max(300)).max(20),
 });
 export type Supervision = z.output<typeof supervision>;
@@ -38,23 +37,28 @@ export const offer = z.object({
   gpus: z.array(gpu).max(1024),
   supervision,
   version: z.string().max(50),
-  /** It keeps homes for the nodes of clusters, and lays out files there. */
-  homes: z.boolean().optional(),
+  homes: z
+    .boolean()
+    .optional()
+    .describe('It keeps homes for the nodes of clusters, and lays out files there.'),
 });
 export type Offer = z.output<typeof offer>;
+
+export const workerStatus = z.enum(WORKER_STATUSES);
 
 export const workerView = z.object({
   id: z.string(),
   name: z.string().nullable(),
   project: z.string(),
-  /** The infra that it belongs to: `pool/default`, `local`, `ssh/lab`. */
-  place: z.string(),
-  /** The machine that was made for it; null for one that joined by hand. */
-  machine: z.string().nullable(),
+  place: z.string().describe('The infra that it belongs to: `pool/default`, `local`, `ssh/lab`.'),
+  machine: z
+    .string()
+    .nullable()
+    .describe('The machine that was made for it; null for one that joined by hand.'),
   host: z.string(),
   hostname: z.string(),
-  status: z.enum(WORKER_STATUSES),
-  reason: z.object({ code: z.string(), message: z.string() }).nullable(),
+  status: workerStatus,
+  reason: reason.nullable(),
   since: z.iso.datetime(),
   total: resources,
   available: resources,
@@ -64,13 +68,21 @@ export const workerView = z.object({
   supervision,
   version: z.string(),
   instances: z.int(),
-  /** Attempts found on the worker that this head does not know. They are kept and shown, never killed. */
-  unknownInstances: z.array(z.object({ instance: z.string(), attempt: z.int() })),
+  unknownInstances: z
+    .array(z.object({ instance: z.string(), attempt: z.int() }))
+    .describe(
+      'Attempts found on the worker that this head does not know. They are kept and shown, never killed.',
+    ),
   lastSeenAt: z.iso.datetime().nullable(),
-  /** Messages of an older or another head, or that came twice, which it has refused since it started. */
-  refusedFrames: z.int(),
-  /** Worker's wall clock minus the head's at the handshake, in milliseconds. */
-  clockSkewMs: z.int().nullable(),
+  refusedFrames: z
+    .int()
+    .describe(
+      'Messages of an older or another head, or that came twice, which it has refused since it started.',
+    ),
+  clockSkewMs: z
+    .int()
+    .nullable()
+    .describe("Worker's wall clock minus the head's at the handshake, in milliseconds."),
   createdAt: z.iso.datetime(),
 });
 export type WorkerView = z.output<typeof workerView>;
@@ -78,10 +90,18 @@ export type WorkerView = z.output<typeof workerView>;
 export const workerPage = z.object({ items: z.array(workerView), nextCursor: z.string().nullable() });
 export type WorkerPage = z.output<typeof workerPage>;
 
-export const workerListQuery = z.strictObject({ status: z.enum(WORKER_STATUSES).optional() });
+export const workerListQuery = z.strictObject({
+  status: workerStatus.optional().describe('Only those of this status.'),
+});
 export const workerGetQuery = z.strictObject({
-  wait: z.enum(WORKER_STATUSES).optional(),
-  timeoutMs: z.coerce.number<string>().int().min(0).max(60_000).default(30_000),
+  wait: workerStatus.optional().describe('Hold the reply until it has this status.'),
+  timeoutMs: z.coerce
+    .number<string>()
+    .int()
+    .min(0)
+    .max(60_000)
+    .default(30_000)
+    .describe('Milliseconds for which the reply is held at most.'),
 });
 
 /** The name of a pool; its workers are the infra `pool/<name>`. */
@@ -92,18 +112,23 @@ export const poolName = z
     'at most 63 letters, digits and . _ -, the first a letter or digit',
   );
 
-export const joinTokenCreate = z.strictObject({
-  /** Seconds until it expires. */
-  ttlS: z
-    .int()
-    .min(1, 'at least 1')
-    .max(7 * 86_400, 'at most 7 days')
-    .default(3600),
-  /** How many workers may join with it. */
-  uses: z.int().min(1, 'at least 1').max(100_000, 'at most 100000').default(1),
-  /** The pool that its workers belong to. */
-  pool: poolName.default('default'),
-});
+export const joinTokenCreate = z
+  .strictObject({
+    ttlS: z
+      .int()
+      .min(1, 'at least 1')
+      .max(7 * 86_400, 'at most 7 days')
+      .default(3600)
+      .describe('Seconds until it expires.'),
+    uses: z
+      .int()
+      .min(1, 'at least 1')
+      .max(100_000, 'at most 100000')
+      .default(1)
+      .describe('How many workers may join with it.'),
+    pool: poolName.default('default').describe('The pool that its workers belong to.'),
+  })
+  .meta({ examples: [{ ttlS: 3600, uses: 1 }] });
 export type JoinTokenCreate = z.output<typeof joinTokenCreate>;
 export type JoinTokenCreateInput = z.input<typeof joinTokenCreate>;
 
@@ -124,8 +149,7 @@ export const joinTokenPage = z.object({ items: z.array(joinTokenView) });
 /** `POST /v1/join`, authorised by a join token. */
 export const joinBody = z.strictObject({
   name: name.nullish(),
-  /** Chosen by the worker, so that a join whose answer was lost can be repeated. */
-  workerId: uuid,
+  workerId: uuid.describe('Chosen by the worker, so that a join whose answer was lost can be repeated.'),
 });
 export type JoinBody = z.output<typeof joinBody>;
 export const joinReply = z.object({ workerId: z.string(), token: z.string(), herd: z.string() });

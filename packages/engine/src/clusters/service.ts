@@ -12,6 +12,8 @@ import { type Actor, userOf } from '../actor.ts';
 import { cancelJob } from '../jobs/move.ts';
 import { submitJob } from '../jobs/submit.ts';
 import type { Ports } from '../ports.ts';
+import type { ProjectService } from '../projects/service.ts';
+import { gpusPerNode, holdsNodes } from '../projects/usage.ts';
 import type { RequestRow } from '../requests/row.ts';
 import { openRequests, type RequestService, type RequestWish, settleRequest } from '../requests/service.ts';
 import type { State } from '../state/state.ts';
@@ -34,11 +36,13 @@ export class ClusterService {
   readonly #state: State;
   readonly #ports: Ports;
   readonly #requests: RequestService;
+  readonly #projects: ProjectService;
 
-  constructor(state: State, ports: Ports, requests: RequestService) {
+  constructor(state: State, ports: Ports, requests: RequestService, projects: ProjectService) {
     this.#state = state;
     this.#ports = ports;
     this.#requests = requests;
+    this.#projects = projects;
   }
 
   /** The cluster of this name that is not TERMINATED; undefined: none. */
@@ -62,7 +66,7 @@ export class ClusterService {
 
   /**
    * Nodes, files, setup, then a job in the queue. An existing cluster is used when what is asked fits into it.
-   * @throws {DroverError} RESOURCES_MISMATCH, CLUSTER_NOT_UP, INVALID_REQUEST, TOO_MANY_REQUESTS, STORE_FULL
+   * @throws {DroverError} RESOURCES_MISMATCH, CLUSTER_NOT_UP, INVALID_REQUEST, QUOTA_EXCEEDED, TOO_MANY_REQUESTS, STORE_FULL
    */
   launch(actor: Actor, body: LaunchBody, notes: CallNotes = {}): RequestRow {
     const earlier = this.#earlier(actor, notes, 'launch', body.cluster ?? null, body);
@@ -73,6 +77,7 @@ export class ClusterService {
       const existing = this.find(actor, name);
       const { task } = body;
       const autostop = autostopOf(body);
+      if (!existing || !holdsNodes(existing)) this.#assertQuota(actor, task);
       const row = existing
         ? this.#reuse(tx, existing, body, autostop, notes)
         : this.#create(tx, actor, name, body, autostop, notes);
@@ -123,6 +128,7 @@ export class ClusterService {
       if (row.desired === 'GONE') throw notUp(row);
       const now = this.#ports.clock.wallMs();
       let next = row;
+      if (!holdsNodes(row)) this.#assertQuota(actor, row);
       if (row.status !== 'UP' || row.desired !== 'UP') {
         next = this.#wish(tx, row, 'UP', notes.lastUse ?? 'start', { retryUntilUp: body.retryUntilUp });
         next = moveCluster(tx, next, 'begin', now, STARTING, { launchedMs: now });
@@ -249,6 +255,13 @@ export class ClusterService {
   /** Of what was asked, for a call that chose its id. */
   #digestOf({ requestId }: CallNotes, body: object): string | undefined {
     return requestId === undefined ? undefined : this.#ports.random.digest(JSON.stringify(body));
+  }
+
+  /** @throws {DroverError} QUOTA_EXCEEDED */
+  #assertQuota(actor: Actor, wanted: Pick<ClusterRow, 'numNodes' | 'resources'>): void {
+    const { numNodes, resources } = wanted;
+    const gpus = numNodes * gpusPerNode({ resources, candidate: null });
+    this.#projects.assertRoom(actor.project, { instances: numNodes, gpus });
   }
 
   #begin(actor: Actor): void {

@@ -6,6 +6,7 @@ import { JobService } from '../jobs/service.ts';
 import type { LogService } from '../logs/service.ts';
 import type { MachineService } from '../machines/service.ts';
 import type { Ports } from '../ports.ts';
+import type { ProjectService } from '../projects/service.ts';
 import type { Controller } from '../reconcile/reconciler.ts';
 import { RequestCancel } from '../requests/cancel.ts';
 import { requestController } from '../requests/controller.ts';
@@ -26,6 +27,7 @@ export interface ClusterParts {
   readonly infra: InfraService;
   readonly machines: MachineService;
   readonly logs: LogService;
+  readonly projects: ProjectService;
   readonly poke: (controller: Controller, key: string) => void;
 }
 
@@ -43,10 +45,10 @@ export interface Clusters {
 }
 
 export function makeClusters(parts: ClusterParts): Clusters {
-  const { state, ports, scheduler, infra, machines, logs } = parts;
-  const requests = new RequestService(state, ports);
+  const { state, ports, scheduler, infra, machines, logs, projects } = parts;
+  const requests = new RequestService(state, ports, projects);
   const requestReads = new RequestReads(state, ports);
-  const clusters = new ClusterService(state, ports, requests);
+  const clusters = new ClusterService(state, ports, requests, projects);
   const controller = clusterController({ state, ports, scheduler, infra, machines, clusters });
   // What an infra has to offer is no row: who waits for it is told.
   const { onCatalogue } = infra;

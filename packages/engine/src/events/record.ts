@@ -19,6 +19,7 @@ export function recordInstance(
     from: before?.status ?? null,
     to: after.status,
     reason,
+    cause: after.origin?.requestId,
   });
 }
 

@@ -13,6 +13,15 @@ export interface EventFilter {
   readonly id?: string | undefined;
 }
 
+/** What all projects share; and what only admins see, in which project they may be. */
+const SHARED: ReadonlySet<string> = new Set(['workers', 'infra']);
+const OF_ADMINS: ReadonlySet<string> = new Set(['users', 'projects', 'tokens', 'joinTokens', 'calls']);
+
+function isFor(actor: Actor, row: EventRow): boolean {
+  if (OF_ADMINS.has(row.noun)) return actor.role === 'admin';
+  return SHARED.has(row.noun) || row.project === actor.project;
+}
+
 /** So many of the newest events are kept in memory for watchers that come back. */
 export const EVENTS_REMEMBERED = 5_000;
 
@@ -52,7 +61,7 @@ export class EventService {
     deliver: (event: EventView) => void,
   ): () => void {
     const matches = (row: EventRow): boolean =>
-      row.project === actor.project &&
+      isFor(actor, row) &&
       (filter.noun === undefined || row.noun === filter.noun) &&
       (filter.id === undefined || row.subject === filter.id);
     if (after !== undefined) {

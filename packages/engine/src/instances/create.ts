@@ -5,7 +5,7 @@ import type { Ports } from '../ports.ts';
 import type { InstanceRow } from '../state/rows.ts';
 import type { Transaction } from '../state/transaction.ts';
 
-type Given = Pick<InstanceRow, 'project' | 'name' | 'owner' | 'spec' | 'submittedBy'>;
+type Given = Pick<InstanceRow, 'project' | 'name' | 'owner' | 'spec' | 'submittedBy' | 'origin'>;
 
 export function createInstance(tx: Transaction, ports: Ports, given: Given): InstanceRow {
   const now = ports.clock.wallMs();

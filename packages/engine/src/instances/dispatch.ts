@@ -47,7 +47,7 @@ export function dispatchController(state: State, links: Links): Controller {
           graceMs: row.cancel.graceMs,
         });
       } else if (row.status === 'ASSIGNED') {
-        links.tell(link, { type: 'start', order: orderOf(row) });
+        links.tell(link, { type: 'start', order: orderOf(row) }, row.origin);
       }
       return undefined;
     },
@@ -55,7 +55,7 @@ export function dispatchController(state: State, links: Links): Controller {
 }
 
 function orderOf(row: InstanceRow): StartOrder {
-  const { spec } = row;
+  const { spec, origin } = row;
   return {
     instance: row.id,
     attempt: row.attempt,
@@ -76,5 +76,7 @@ function orderOf(row: InstanceRow): StartOrder {
       context: { ...spec.node.context },
       removeHome: spec.node.removeHome,
     }),
+    ...(origin?.requestId !== undefined && { requestId: origin.requestId }),
+    ...(origin?.traceparent !== undefined && { traceparent: origin.traceparent }),
   };
 }

@@ -3,6 +3,7 @@
  * themselves, so the scheduler never sees them: whoever makes them has chosen the node.
  */
 import type { WorkerId } from '@drover/core';
+import type { Origin } from '../origin.ts';
 import type { Ports } from '../ports.ts';
 import type { InstanceRow, NodeRun } from '../state/rows.ts';
 import type { Transaction } from '../state/transaction.ts';
@@ -14,6 +15,7 @@ export interface NodeOrder {
   readonly owner: string;
   readonly project: string;
   readonly by: string;
+  readonly origin?: Origin | undefined;
   readonly workerId: WorkerId;
   readonly command: string;
   readonly env: Readonly<Record<string, string>>;
@@ -55,6 +57,7 @@ export function startOnNode(tx: Transaction, ports: Ports, order: NodeOrder): In
       node: order.node,
     },
     submittedBy: order.by,
+    origin: order.origin,
   });
   return moveInstance(tx, made, 'place', now, {
     attempt: 1,

@@ -4,7 +4,9 @@ import type { InstanceSubmit } from '@drover/core/wire';
 import type { Actor } from '../actor.ts';
 import { recordInstance } from '../events/record.ts';
 import type { JobRow } from '../jobs/row.ts';
+import { originOf } from '../origin.ts';
 import type { Ports } from '../ports.ts';
+import type { ProjectService } from '../projects/service.ts';
 import type { InstanceRow, InstanceSpec } from '../state/rows.ts';
 import type { State } from '../state/state.ts';
 import type { Transaction } from '../state/transaction.ts';
@@ -25,15 +27,17 @@ export interface SubmitOptions {
 export class InstanceService {
   readonly #state: State;
   readonly #ports: Ports;
+  readonly #projects: ProjectService;
   readonly idempotency: Idempotency;
 
-  constructor(state: State, ports: Ports) {
+  constructor(state: State, ports: Ports, projects: ProjectService) {
     this.#state = state;
     this.#ports = ports;
+    this.#projects = projects;
     this.idempotency = new Idempotency(state, ports);
   }
 
-  /** @throws {DroverError} NAME_TAKEN, WORKER_NOT_FOUND, TARGET_WORKER_NOT_ONLINE, INVALID_REQUEST, IDEMPOTENCY_CONFLICT, STORE_FULL */
+  /** @throws {DroverError} NAME_TAKEN, WORKER_NOT_FOUND, TARGET_WORKER_NOT_ONLINE, INVALID_REQUEST, IDEMPOTENCY_CONFLICT, QUOTA_EXCEEDED, STORE_FULL */
   submit(actor: Actor, input: InstanceSubmit, options: SubmitOptions = {}): InstanceRow {
     this.#state.assertWritable();
     const key = options.idempotencyKey;
@@ -41,6 +45,7 @@ export class InstanceService {
     return this.#state.transact(actor, (tx) => {
       const earlier = key === undefined ? null : this.idempotency.replay(tx, actor, key, input);
       if (earlier) return earlier;
+      this.#projects.assertRoom(actor.project, { instances: 1, gpus: spec.resources.gpus });
       this.#checkTarget(tx, input, spec);
       const name = input.name ?? null;
       if (name !== null) this.#checkName(tx, actor, name, options.nameScope ?? 'live');
@@ -50,6 +55,7 @@ export class InstanceService {
         owner: null,
         spec,
         submittedBy: actor.name,
+        origin: originOf(actor),
       });
       putReservation(tx, row, this.#ports.random.uuid() as ReservationId);
       if (key !== undefined) this.idempotency.remember(tx, actor, key, input, row.id);

@@ -2,6 +2,7 @@
 import type { JobId, JobStatus } from '@drover/core';
 import type { ErrorFact, Reason, TaskSpec } from '@drover/core/wire';
 import type { UserRef } from '../clusters/row.ts';
+import type { Origin } from '../origin.ts';
 import type { RowBase } from '../state/rows.ts';
 
 /** What each of its nodes must have free; GPUs are counted per node. */
@@ -18,6 +19,8 @@ export interface JobRow extends RowBase {
   readonly task: TaskSpec;
   readonly taskId: string;
   readonly user: UserRef;
+  /** The call that asked for it; absent: an older head took it in. */
+  readonly origin?: Origin | undefined;
   readonly demand: JobDemand;
   /** Setup and file mounts come first; `exec` lays out the working directory only. */
   readonly prepares: { readonly setup: boolean; readonly mounts: boolean; readonly workdir: boolean };

@@ -86,6 +86,7 @@ function start(
     owner: `jobs/${job.id}`,
     project: job.project,
     by: job.user.name,
+    origin: job.origin,
     workerId: node.workerId as WorkerId,
     command: part.command,
     env: job.task.envs,

@@ -4,6 +4,7 @@ import type { TaskSpec } from '@drover/core/wire';
 import { type Actor, userOf } from '../actor.ts';
 import { patchCluster } from '../clusters/move.ts';
 import type { ClusterRow } from '../clusters/row.ts';
+import { originOf } from '../origin.ts';
 import type { Ports } from '../ports.ts';
 import type { Transaction } from '../state/transaction.ts';
 import { taskIdOf } from './environment.ts';
@@ -32,6 +33,7 @@ export function submitJob(
     task,
     taskId: taskIdOf(row.name, number, now),
     user: userOf(actor),
+    origin: originOf(actor),
     demand: demandOf(task),
     prepares,
     nodes: [],

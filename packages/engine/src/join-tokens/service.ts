@@ -1,7 +1,7 @@
 /** Join tokens: single purpose, short-lived, bounded uses. Shown once, stored as digests. */
 import { DroverError, isoStamp } from '@drover/core';
 import type { JoinTokenCreate, JoinTokenView } from '@drover/core/wire';
-import { type Actor, SYSTEM } from '../actor.ts';
+import { type Actor, DEFAULT_PROJECT, SYSTEM } from '../actor.ts';
 import type { MachineRow } from '../machines/row.ts';
 import type { Ports } from '../ports.ts';
 import type { JoinTokenRow } from '../state/rows.ts';
@@ -36,7 +36,7 @@ export class JoinTokenService {
         throw new DroverError('TOO_MANY_REQUESTS', { limit: MOST_TOKENS, what: 'join tokens' });
       tx.put('joinTokens', {
         id,
-        project: actor.project,
+        project: DEFAULT_PROJECT,
         name: null,
         status: 'VALID',
         owner: null,
@@ -94,10 +94,10 @@ export class JoinTokenService {
     throw new DroverError('JOIN_TOKEN_INVALID');
   }
 
-  async list(actor: Actor): Promise<JoinTokenView[]> {
+  async list(): Promise<JoinTokenView[]> {
     const now = this.#ports.clock.wallMs();
     const rows = [...this.#state.tables.joinTokens.all()].filter(
-      (row) => row.project === actor.project && row.machine === null && !spent(row, now),
+      (row) => row.machine === null && !spent(row, now),
     );
     await this.#state.durable(this.#state.tables.joinTokens.lastRev);
     return rows.map(viewJoinToken);

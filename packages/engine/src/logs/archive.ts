@@ -32,6 +32,7 @@ export function archiveController(state: State, ports: Ports, links: Links, stre
     const stream = await arrival;
     const { available, size } = stream;
     const written = await ports.blobs.put(logKey(instance, attempt), watched(ports.clock, stream));
+    ports.meter?.archived(written);
     if (written !== size - available) throw new Error(`${written} of ${size - available} bytes arrived`);
     return { available, size };
   };

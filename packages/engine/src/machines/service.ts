@@ -99,7 +99,8 @@ export class MachineService {
 
   /** All that are kept in memory, oldest first. */
   async list(actor: Actor): Promise<MachineRow[]> {
-    const rows = [...this.#state.tables.machines.all()].filter((row) => row.project === actor.project);
+    const isMeant = (row: MachineRow): boolean => actor.role === 'admin' || row.project === actor.project;
+    const rows = [...this.#state.tables.machines.all()].filter(isMeant);
     await this.#state.durableUnlessStalled(this.#state.rev);
     return rows.sort((a, b) => a.seq - b.seq);
   }

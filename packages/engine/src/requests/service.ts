@@ -11,6 +11,7 @@ import {
 import type { ErrorFact, Reason } from '@drover/core/wire';
 import { type Actor, userOf } from '../actor.ts';
 import type { Ports } from '../ports.ts';
+import type { ProjectService } from '../projects/service.ts';
 import type { State } from '../state/state.ts';
 import type { Transaction } from '../state/transaction.ts';
 import type { LogLine, RequestRow } from './row.ts';
@@ -40,8 +41,10 @@ export class RequestService {
   readonly #ports: Ports;
   readonly #open = new Map<string, number>();
   #openAll = 0;
+  readonly #projects: ProjectService;
 
-  constructor(state: State, ports: Ports) {
+  constructor(state: State, ports: Ports, projects: ProjectService) {
+    this.#projects = projects;
     this.#state = state;
     this.#ports = ports;
     for (const row of state.tables.requests.all()) this.#count(row, 1);
@@ -60,8 +63,9 @@ export class RequestService {
     else this.#open.set(row.user.id, mine);
   }
 
-  /** @throws {DroverError} TOO_MANY_REQUESTS before anything is written */
+  /** @throws {DroverError} TOO_MANY_REQUESTS, QUOTA_EXCEEDED before anything is written */
   assertRoom(actor: Actor): void {
+    this.#projects.assertRoom(actor.project, { requests: 1 });
     if (this.#openAll >= MOST_OPEN)
       throw new DroverError('TOO_MANY_REQUESTS', { limit: MOST_OPEN, what: 'open requests' });
     if ((this.#open.get(userOf(actor).id) ?? 0) >= MOST_OPEN_PER_USER)

@@ -2,6 +2,7 @@
 import { NO_RESOURCES } from '@drover/core';
 import type { Reason } from '@drover/core/wire';
 import { typeOfOffer } from '../infra/worker-types.ts';
+import type { Ports } from '../ports.ts';
 import type { ReservationRow, WorkerRow } from '../state/rows.ts';
 import type { Change, State } from '../state/state.ts';
 import type { Breaker } from '../workers/breaker.ts';
@@ -21,7 +22,12 @@ export class Scheduler {
   readonly #gangs = new Map<string, Map<string, ReservationRow>>();
 
   /** @param apply writes the placements; called within the seal. */
-  constructor(state: State, breaker: Breaker, apply: (placements: readonly Placement[]) => void) {
+  constructor(
+    state: State,
+    breaker: Breaker,
+    apply: (placements: readonly Placement[]) => void,
+    { clock, meter }: Pick<Ports, 'clock' | 'meter'>,
+  ) {
     this.#state = state;
     this.#breaker = breaker;
     breaker.onChange = (id) => {
@@ -32,8 +38,10 @@ export class Scheduler {
     state.onChange((change) => this.#observe(change));
     state.onSeal(() => {
       if (!this.ledger.dirty) return false;
+      const beganMs = clock.monoMs();
       const placements = runPass(this.ledger, PASS_BUDGET);
       if (placements.length > 0) apply(placements);
+      meter?.passed({ placed: placements.length, ms: clock.monoMs() - beganMs });
       // The budget is spent: the rest in a later turn.
       if (this.ledger.dirty) state.wakeLater();
       return placements.length > 0 && !this.ledger.dirty;

@@ -9,6 +9,7 @@ const VERSIONS: Partial<Record<CollectionName, number>> = {
   reservations: 3,
   workers: 2,
   joinTokens: 2,
+  events: 2,
 };
 const versionOf = (collection: CollectionName): number => VERSIONS[collection] ?? 1;
 
@@ -24,11 +25,18 @@ const UPCASTERS: Partial<Record<CollectionName, Record<number, Upcaster>>> = {
   },
   workers: { 1: (body) => ({ ...body, place: DEFAULT_PLACE, machine: null, draining: false }) },
   joinTokens: { 1: (body) => ({ ...body, place: DEFAULT_PLACE, machine: null }) },
+  events: { 1: (body) => ({ ...body, actorKind: kindOf(String(body['actor'])), source: null }) },
   reservations: {
     1: (body) => ({ ...body, leftBy: null }),
     2: (body) => ({ ...body, place: DEFAULT_PLACE, types: null, isNode: false }),
   },
 };
+
+/** Before it was written down, the name alone told what an actor was. */
+function kindOf(actor: string): 'person' | 'worker' | 'system' {
+  if (actor === 'system') return 'system';
+  return actor.startsWith('worker/') ? 'worker' : 'person';
+}
 
 export function encodeRow(collection: CollectionName, row: RowBase): StoredRow {
   const { id, seq, project, name, status, owner, rev, v: _v, ...body } = row;

@@ -8,7 +8,7 @@
  *   too slow for what comes, counts as stalled too, as long as that lasts.
  * - DEAD: the store failed for good, or the head is stopping. Nothing is accepted; the process is ending.
  */
-import type { Clock, Store, StoreChange } from '../ports.ts';
+import type { Clock, Meter, Store, StoreChange } from '../ports.ts';
 import { StoreError } from '../ports.ts';
 
 /** At most so many changes in one batch, so that one transaction of the database stays short. */
@@ -21,6 +21,7 @@ const SLOW_MS = 3_000;
 export class Committer {
   readonly #store: Store;
   readonly #clock: Clock;
+  readonly #meter: Meter | undefined;
   readonly #onDurable: (rev: number) => void;
   readonly #onFatal: (error: Error) => void;
   readonly #queue: { rev: number; changes: StoreChange[] }[] = [];
@@ -31,6 +32,8 @@ export class Committer {
   #refusal: string | null = null;
   /** Changes in the queue. */
   #waiting = 0;
+  /** Changes at the store. */
+  #writing = 0;
   #sinceMs = 0;
 
   constructor(options: {
@@ -38,11 +41,13 @@ export class Committer {
     clock: Clock;
     batch: number;
     epoch: number;
+    meter?: Meter | undefined;
     onDurable: (rev: number) => void;
     onFatal: (error: Error) => void;
   }) {
     this.#store = options.store;
     this.#clock = options.clock;
+    this.#meter = options.meter;
     this.#number = options.batch;
     this.#epoch = options.epoch;
     this.#onDurable = options.onDurable;
@@ -55,6 +60,11 @@ export class Committer {
     if (this.#waiting > MOST_WAITING) return `the store is too slow: ${this.#waiting} changes wait for it`;
     const lastsMs = this.#mode === 'WRITING' ? this.#clock.monoMs() - this.#sinceMs : 0;
     return lastsMs > SLOW_MS ? `the store has not answered for ${Math.round(lastsMs / 1000)} s` : null;
+  }
+
+  /** Changes that are not known to be durable. */
+  get undurable(): number {
+    return this.#waiting + this.#writing;
   }
 
   get epoch(): number {
@@ -94,6 +104,7 @@ export class Committer {
       return;
     }
     this.#mode = 'WRITING';
+    this.#writing = changes.length;
     this.#sinceMs = this.#clock.monoMs();
     this.#number += 1;
     this.#attempt({ number: this.#number, epoch: this.#epoch, changes }, rev, RETRY_MS.first);
@@ -107,12 +118,18 @@ export class Committer {
     this.#store.commit(batch).then(
       () => {
         this.#refusal = null;
+        this.#writing = 0;
+        this.#meter?.committed({
+          changes: batch.changes.length,
+          ms: this.#clock.monoMs() - this.#sinceMs,
+        });
         this.#onDurable(rev);
         this.#write();
       },
       (error: unknown) => {
         if (error instanceof StoreError && error.failure !== 'fatal') {
           this.#refusal = error.message;
+          this.#meter?.commitRefused(error.failure);
           this.#clock.after(backOffMs, () =>
             this.#attempt(batch, rev, Math.min(backOffMs * 2, RETRY_MS.most)),
           );

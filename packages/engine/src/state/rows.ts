@@ -15,7 +15,11 @@ import type { Offer, Reason } from '@drover/core/wire';
 import type { ClusterRow } from '../clusters/row.ts';
 import type { JobRow } from '../jobs/row.ts';
 import type { MachineRow } from '../machines/row.ts';
+import type { Origin } from '../origin.ts';
+import type { ProjectRow } from '../projects/row.ts';
 import type { RequestRow } from '../requests/row.ts';
+import type { TokenRow } from '../tokens/row.ts';
+import type { UserRow } from '../users/row.ts';
 
 /** What all rows share: the columns of the store, see `StoredRow`. Times are Unix milliseconds. */
 export interface RowBase {
@@ -77,6 +81,8 @@ export interface InstanceRow extends RowBase {
   readonly status: InstanceStatus;
   readonly spec: InstanceSpec;
   readonly submittedBy: string;
+  /** The call that asked for it; absent: no call did, or an older head took it in. */
+  readonly origin?: Origin | undefined;
   readonly createdMs: number;
   readonly sinceMs: number;
   readonly attempt: number;
@@ -194,6 +200,9 @@ export interface EventRow extends RowBase {
   readonly to: string | null;
   readonly reason: Reason | null;
   readonly actor: string;
+  readonly actorKind: 'person' | 'worker' | 'system';
+  /** The address that the call came from. */
+  readonly source: string | null;
   readonly cause: string | null;
 }
 
@@ -211,6 +220,9 @@ export interface Collections {
   clusters: ClusterRow;
   jobs: JobRow;
   requests: RequestRow;
+  users: UserRow;
+  projects: ProjectRow;
+  tokens: TokenRow;
 }
 export type Collection = keyof Collections;
 
@@ -227,4 +239,7 @@ export const COLLECTIONS: readonly Collection[] = [
   'clusters',
   'jobs',
   'requests',
+  'users',
+  'projects',
+  'tokens',
 ];

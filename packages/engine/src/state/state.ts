@@ -14,7 +14,7 @@ import { Committer } from './committer.ts';
 import { LiveIndex } from './live-index.ts';
 import { COLLECTIONS, type Collection, type Collections, type EventRow, type RowBase } from './rows.ts';
 import { Table } from './table.ts';
-import { type Tables, Transaction } from './transaction.ts';
+import { type EventDraft, type Tables, Transaction } from './transaction.ts';
 
 export interface Change<C extends Collection = Collection> {
   readonly collection: C;
@@ -80,6 +80,7 @@ export class State {
       clock: ports.clock,
       batch: start.batch,
       epoch: start.epoch,
+      meter: ports.meter,
       onDurable: (rev) => this.#published(rev),
       onFatal: ports.fatal,
     });
@@ -113,6 +114,11 @@ export class State {
 
   raiseEpoch(epoch: number): void {
     this.#committer.raiseEpoch(epoch);
+  }
+
+  /** Changes that wait for the store, those of the batch under way included. */
+  get undurable(): number {
+    return this.#committer.undurable;
   }
 
   /**
@@ -161,7 +167,7 @@ export class State {
       this.#turnEvents.push({
         id: String(this.#seqs.events),
         seq: this.#seqs.events,
-        project: actor.project,
+        project: this.#projectOf(event) ?? actor.project,
         name: event.name,
         status: event.type,
         owner: `${event.noun}/${event.subject}`,
@@ -175,11 +181,20 @@ export class State {
         to: event.to ?? null,
         reason: event.reason ?? null,
         actor: actor.name,
-        cause: actor.requestId ?? null,
+        actorKind: actor.kind,
+        source: actor.source ?? null,
+        cause: actor.requestId ?? event.cause ?? null,
       });
     }
     this.#scheduleSeal();
     return value;
+  }
+
+  /** What happens to a thing is told where it belongs, whoever does it. What has gone in this turn belonged there too. */
+  #projectOf({ noun, subject }: EventDraft): string | undefined {
+    const table = (this.tables as Partial<Record<string, Table<RowBase>>>)[noun];
+    if (!table) return undefined;
+    return (table.get(subject) ?? this.#turn.get(`${noun}/${subject}`)?.before)?.project;
   }
 
   #apply(collection: Collection, id: string, row: Collections[Collection] | undefined): void {

@@ -17,6 +17,8 @@ export interface EventDraft {
   readonly from?: string | null;
   readonly to?: string | null;
   readonly reason?: Reason | null;
+  /** The call that it goes back to, where it is not one that is served now. */
+  readonly cause?: string | undefined;
 }
 
 export type Write =

@@ -39,7 +39,8 @@ export async function storeInlineLogs(
     const isCurrent = item.attempt === row.attempt && row.workerId === workerId;
     if (isCurrent ? row.log?.archived : !isRemnant(state, workerId, item)) return;
     try {
-      await ports.blobs.put(logKey(item.instance, item.attempt), ports.random.fromBase64(item.inlineLog));
+      const bytes = ports.random.fromBase64(item.inlineLog);
+      ports.meter?.archived(await ports.blobs.put(logKey(item.instance, item.attempt), bytes));
       archived.add(`${item.instance}/${item.attempt}`);
     } catch (err) {
       const message = 'could not store a log; it stays with its worker until it can be archived';

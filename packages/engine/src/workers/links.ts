@@ -3,7 +3,8 @@
  * of the head it is learned anew from the first messages.
  */
 import type { HeadFrame } from '@drover/core/wire';
-import type { Clock, LinkPort } from '../ports.ts';
+import type { Origin } from '../origin.ts';
+import type { Clock, LinkPort, Meter } from '../ports.ts';
 import type { State } from '../state/state.ts';
 
 export interface Link {
@@ -44,6 +45,7 @@ const FLAPS = 3;
 export class Links {
   readonly #state: State;
   readonly #clock: Clock;
+  readonly #meter: Meter | undefined;
   readonly #links = new Map<string, Link>();
   /** When each worker was last heard, by the monotonic clock; outlives its link. */
   readonly heardMs = new Map<string, number>();
@@ -52,9 +54,10 @@ export class Links {
   readonly #losses = new Map<string, { readonly session: string; readonly atMs: readonly number[] }>();
   refusedFrames = 0;
 
-  constructor(state: State, clock: Clock) {
+  constructor(state: State, clock: Clock, meter?: Meter) {
     this.#state = state;
     this.#clock = clock;
+    this.#meter = meter;
   }
 
   get(workerId: string): Link | undefined {
@@ -153,13 +156,20 @@ export class Links {
     link.port.send([{ type: 'pong', sentMs }]);
   }
 
-  /** Gives an order once per link. */
-  tell(link: Link, frame: Extract<HeadFrame, { type: 'start' | 'stop' }>): void {
+  /** Gives an order once per link. `origin`: the call that a start goes back to. */
+  tell(link: Link, frame: Extract<HeadFrame, { type: 'start' | 'stop' }>, origin?: Origin): void {
     const { instance, attempt } = frame.type === 'start' ? frame.order : frame;
     const order = frame.type === 'start' ? 'start' : `stop within ${frame.graceMs}`;
     const told = link.told.get(`${instance}/${attempt}`) ?? new Set<string>();
     if (told.has(order)) return;
     link.told.set(`${instance}/${attempt}`, told.add(order));
     this.send(link, frame);
+    const meter = this.#meter;
+    if (!meter || frame.type !== 'start') return;
+    const decidedMs = this.#clock.monoMs();
+    const worker = link.workerId;
+    this.#state.whenDurable(this.#state.rev, () =>
+      meter.ordered({ instance, attempt, worker, origin, ms: this.#clock.monoMs() - decidedMs }),
+    );
   }
 }

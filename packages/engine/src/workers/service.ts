@@ -1,7 +1,7 @@
-/** Workers as people and programs deal with them: join, authenticate, list, delete. */
+/** Workers as people and programs deal with them: join, authenticate, list, delete. They belong to the herd, and work for all projects. */
 import { DroverError, isFinal, isUuid, type WorkerId, type WorkerStatus } from '@drover/core';
 import type { JoinBody, Reason } from '@drover/core/wire';
-import { type Actor, SYSTEM } from '../actor.ts';
+import { type Actor, DEFAULT_PROJECT, SYSTEM } from '../actor.ts';
 import { recordWorker } from '../events/record.ts';
 import { buryOn } from '../instances/departure.ts';
 import type { InstancesByWorker } from '../instances/index-by-worker.ts';
@@ -62,7 +62,7 @@ export class WorkerService {
       tx.put('identities', {
         ...earlier,
         id: body.workerId as WorkerId,
-        project: actor.project,
+        project: DEFAULT_PROJECT,
         name: null,
         status: 'VALID',
         deletedMs: null,
@@ -94,7 +94,7 @@ export class WorkerService {
   #putWorker(tx: Transaction, actor: Actor, token: JoinTokenRow, body: JoinBody, now: number): void {
     tx.put('workers', {
       id: body.workerId as WorkerId,
-      project: actor.project,
+      project: DEFAULT_PROJECT,
       name: body.name ?? null,
       status: 'OFFLINE',
       owner: token.machine === null ? null : `machines/${token.machine}`,
@@ -113,10 +113,10 @@ export class WorkerService {
   }
 
   /** @throws {DroverError} WORKER_NOT_FOUND, AMBIGUOUS */
-  async resolve(actor: Actor, ref: string): Promise<WorkerRow> {
+  async resolve(ref: string): Promise<WorkerRow> {
     const table = this.#state.tables.workers;
     let row = isUuid(ref) ? table.get(ref) : undefined;
-    row ??= table.named(actor.project, ref.normalize('NFC')).at(-1);
+    row ??= table.named(DEFAULT_PROJECT, ref.normalize('NFC')).at(-1);
     if (!row && /^[0-9a-f-]{4,}$/.test(ref)) {
       const matches = [...table.all()].filter((each) => each.id.startsWith(ref));
       if (matches.length > 1)
@@ -129,7 +129,7 @@ export class WorkerService {
         });
       row = matches[0];
     }
-    if (!row || row.project !== actor.project) throw new DroverError('WORKER_NOT_FOUND', { ref });
+    if (!row) throw new DroverError('WORKER_NOT_FOUND', { ref });
     await this.#settled();
     return row;
   }
@@ -139,10 +139,8 @@ export class WorkerService {
     await this.#state.durableUnlessStalled(this.#state.rev);
   }
 
-  async list(actor: Actor, status?: WorkerStatus): Promise<WorkerRow[]> {
-    const rows = [...this.#state.tables.workers.all()].filter(
-      (row) => row.project === actor.project && (!status || row.status === status),
-    );
+  async list(status?: WorkerStatus): Promise<WorkerRow[]> {
+    const rows = [...this.#state.tables.workers.all()].filter((row) => !status || row.status === status);
     await this.#settled();
     return rows.sort((a, b) => a.seq - b.seq);
   }
@@ -185,9 +183,7 @@ export class WorkerService {
   deleteAllOffline(actor: Actor): number {
     this.#state.assertWritable();
     return this.#state.transact(actor, (tx) => {
-      const rows = [...this.#state.tables.workers.all()].filter(
-        (row) => row.status === 'OFFLINE' && row.project === actor.project,
-      );
+      const rows = [...this.#state.tables.workers.all()].filter((row) => row.status === 'OFFLINE');
       for (const row of rows) this.#deleteIn(tx, actor, row);
       return rows.length;
     });

@@ -83,8 +83,10 @@ export class WorkerSession {
     }
     if (!this.#follows(message)) return;
     if (this.#isCurrent() && this.#link) {
-      this.#link.heardMs = ports.clock.monoMs();
-      links.heardMs.set(this.#workerId, this.#link.heardMs);
+      const now = ports.clock.monoMs();
+      if (now - this.#link.heardMs > this.#context.timing.pingMs * 2) ports.meter?.heardLate();
+      this.#link.heardMs = now;
+      links.heardMs.set(this.#workerId, now);
     }
     for (const frame of message.frames) this.#take(frame, message);
     return this.#backlog > 0 ? this.#chain : undefined;

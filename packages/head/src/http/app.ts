@@ -1,8 +1,7 @@
 /** The HTTP server without its routes: parsing, authentication, errors, limits. */
-import { randomUUID } from 'node:crypto';
 import { pyletNotFound, skypilotNotFound } from '@drover/compat';
 import { DroverError } from '@drover/core';
-import type { Actor, Engine, Logger } from '@drover/engine';
+import type { Actor, Bearer, Engine, Logger } from '@drover/engine';
 import Fastify, {
   type FastifyBaseLogger,
   type FastifyInstance,
@@ -11,12 +10,19 @@ import Fastify, {
   type RawReplyDefaultExpression,
   type RawRequestDefaultExpression,
   type RawServerDefault,
+  type RouteOptions,
 } from 'fastify';
-import type { ZodTypeProvider } from 'fastify-type-provider-zod';
+import type { CallLimits } from '../auth/call-limits.ts';
+import { installDoor } from '../auth/door.ts';
 import type { Access, Guard } from '../auth/guard.ts';
+import { REQUEST_ID_HEADER, requestIdOf } from '../telemetry/request-id.ts';
+import type { HeadTls } from '../tls/head-tls.ts';
 import type { Abort } from './abort.ts';
 import { errorBody, setErrorHandler } from './errors.ts';
+import type { HostRules } from './host-rules.ts';
+import { endSlowBodies } from './slow-bodies.ts';
 import { validatorCompiler } from './validation.ts';
+import type { ZodTypeProvider } from './zod-provider.ts';
 
 export type App = FastifyInstance<
   RawServerDefault,
@@ -32,9 +38,8 @@ declare module 'fastify' {
   }
   interface FastifyRequest {
     actor: Actor | null;
-  }
-  interface FastifySchema {
-    summary?: string;
+    /** Null: the head's own token, a worker, or nobody. */
+    bearer: Bearer | null;
   }
 }
 
@@ -43,6 +48,8 @@ export interface RouteContext {
   readonly engine: Engine;
   readonly guard: Guard;
   readonly log: Logger;
+  /** Null: plain HTTP. */
+  readonly tls: Pick<HeadTls, 'view'> | null;
   actorOf(request: FastifyRequest): Actor;
   /** Ends waits when the client has gone or the head stops. */
   abortOf(reply: FastifyReply): Abort;
@@ -62,14 +69,48 @@ const MOST_HEADER_BYTES = 16 * 1024;
 export const plainPath = (url: string): string =>
   url.replace(/^https?:\/\/[^/?#]*/i, '').replace(/^\/*/, '/');
 
-export function makeApp(guard: Guard, log: Logger): App {
+/** A peer that opens a connection and says no word of TLS holds it for so long. */
+const HANDSHAKE_MS = 10_000;
+
+/** One route, and what it needs of its caller. */
+export interface RouteNeed {
+  readonly method: string;
+  /** With its parameters as the route names them: `/v1/workers/:ref`. */
+  readonly path: string;
+  readonly access: Access;
+}
+const routes = new WeakMap<object, RouteOptions[]>();
+/** The routes that were made. Asked for afterwards: an adapter says what its routes need while they are made. */
+export const routesOf = (app: App): readonly RouteNeed[] =>
+  (routes.get(app.server) ?? []).flatMap(({ method, url, config }) =>
+    [method].flat().map((each) => ({ method: each, path: url, access: config?.access ?? 'admin' })),
+  );
+
+/** What stands between a socket and the routes. */
+export interface Edge {
+  readonly engine: Engine;
+  readonly guard: Guard;
+  /** Null: none. */
+  readonly limits: CallLimits | null;
+  readonly hosts: HostRules;
+  /** Null: plain HTTP. */
+  readonly tls: Pick<HeadTls, 'serverOptions'> | null;
+  /** Adds what sees every call, also one that is not let in. */
+  readonly watch: (app: App) => void;
+}
+
+export function makeApp(log: Logger, { engine, guard, limits, hosts, tls, watch }: Edge): App {
+  const server = { ...keepAlive, headersTimeout: 20_000, maxHeaderSize: MOST_HEADER_BYTES };
   const app = Fastify({
     logger: false,
     bodyLimit: BODY_BYTES,
     keepAliveTimeout: KEEP_ALIVE_MS,
     requestTimeout: 0,
-    http: { ...keepAlive, headersTimeout: 20_000, maxHeaderSize: MOST_HEADER_BYTES },
-    genReqId: () => randomUUID(),
+    // A stream whose body nobody may have would stay open for ever; those who only look whether it lives may ask so.
+    exposeHeadRoutes: false,
+    http: server,
+    ...(tls && { https: { ...server, ...tls.serverOptions, handshakeTimeout: HANDSHAKE_MS } }),
+    genReqId: requestIdOf,
     rewriteUrl: (request) => plainPath(request.url ?? '/'),
     routerOptions: { ignoreTrailingSlash: true, ignoreDuplicateSlashes: true, maxParamLength: 700 },
     return503OnClosing: true,
@@ -84,17 +125,23 @@ export function makeApp(guard: Guard, log: Logger): App {
   app.setValidatorCompiler(validatorCompiler as never);
   app.setSerializerCompiler(() => (data) => JSON.stringify(data));
   app.decorateRequest('actor', null);
+  app.decorateRequest('bearer', null);
   const methods = new Map<string, Set<string>>();
+  const made: RouteOptions[] = [];
+  routes.set(app.server, made);
   app.addHook('onRoute', (route) => {
+    made.push(route as RouteOptions);
     const known = methods.get(route.url) ?? new Set();
     for (const method of [route.method].flat()) known.add(method);
     methods.set(route.url, known);
   });
+  watch(app);
   app.addHook('onRequest', async (request, reply) => {
-    reply.header('drover-request-id', request.id);
-    if (request.is404) return;
-    request.actor = guard.check(request.raw, request.routeOptions.config.access ?? 'admin', request.id);
+    reply.header(REQUEST_ID_HEADER, request.id);
+    hosts.check(request.raw);
   });
+  installDoor(app as never, engine, guard, limits);
+  endSlowBodies(app as never);
   const parseJson = app.getDefaultJsonParser('error', 'error');
   // A call without a body says so by sending none, whatever its content type is.
   app.addContentTypeParser('application/json', { parseAs: 'string' }, (request, body, done) => {

@@ -185,7 +185,7 @@ describe('a call that breaks a rule', () => {
         };
         socket.on('connect', () => {
           socket.write(
-            `POST /v1/instances HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer ${head.token}\r\nContent-Type: application/json\r\nTransfer-Encoding: chunked\r\n\r\n`,
+            `POST /v1/instances HTTP/1.1\r\nHost: localhost\r\nAuthorization: Bearer ${head.token}\r\nContent-Type: application/json\r\nTransfer-Encoding: chunked\r\n\r\n`,
           );
           more();
         });

@@ -36,7 +36,7 @@ export function setErrorHandler(app: FastifyInstance, log: Logger, limitBytes: n
     let known = toDroverError(error, limitBytes);
     if (!known) {
       log.error(
-        { requestId: request.id, method: request.method, url: request.url, err: error },
+        { requestId: request.id, method: request.method, route: request.routeOptions.url, err: error },
         'a call failed for a reason of our own',
       );
       known = new DroverError('INTERNAL', { requestId: request.id });

@@ -34,7 +34,7 @@ const MOST_TREE_BYTES = 256 * 1024 * 1024;
 const PACKS_AT_ONCE = 4;
 /** A body of which nothing comes for so long is cut: its sender goes on where it was. */
 const SILENT_MS = 20_000;
-const contentParams = z.object({ sha256 });
+const contentParams = z.object({ sha256: sha256.describe('Of the whole content.') });
 const treeParams = z.object({ tree: sha256 });
 
 export function fileRoutes(app: App, context: RouteContext & { readonly files: FileStore }): void {
@@ -42,7 +42,10 @@ export function fileRoutes(app: App, context: RouteContext & { readonly files: F
   app.post(
     '/v1/files/missing',
     {
+      config: { access: 'user' },
       schema: {
+        operationId: 'filesMissing',
+        description: 'Ask before sending: what the head has need not be sent again.',
         summary: 'Which of these contents the head does not have',
         body: filesMissing,
         response: { 200: filesMissingReply },
@@ -63,7 +66,12 @@ function sendRoutes(app: App, files: FileStore): void {
   app.put(
     '/v1/files/:sha256',
     {
+      config: { access: 'user' },
       schema: {
+        operationId: 'filesPut',
+        description:
+          'At most 64 MiB a part. When the head has another number of bytes than `offset` says, CONTENT_OFFSET tells how many: go on there.',
+        errors: ['CONTENT_MISMATCH', 'CONTENT_OFFSET', 'FILES_FULL'],
         summary: 'Send one part of a content as raw bytes; the last one completes it',
         params: contentParams,
         querystring: contentQuery,
@@ -82,9 +90,13 @@ function sendRoutes(app: App, files: FileStore): void {
   app.post(
     '/v1/files/pack',
     {
+      config: { access: 'user' },
       schema: {
-        summary:
-          'Send many small contents: each its SHA-256 (32 bytes), its length (4, big endian), its bytes',
+        operationId: 'filesPutPack',
+        description:
+          'Each content is its SHA-256 (32 bytes), its length (4 bytes, big endian), and its bytes.',
+        errors: ['CONTENT_MISMATCH', 'FILES_FULL'],
+        summary: 'Send many small contents at once',
         consumes: ['application/octet-stream'],
         response: { 200: packReply },
       },
@@ -104,8 +116,14 @@ function sendRoutes(app: App, files: FileStore): void {
   app.post(
     '/v1/trees',
     {
+      config: { access: 'user' },
       schema: {
-        summary: 'Name a folder by its contents, all of which the head has; one entry per line may be long',
+        operationId: 'filesPutTree',
+        description:
+          'A tree names a folder: one entry per line, see docs/files.md. Its id is what a task has as `workdir` or in `fileMounts`.',
+        errors: ['CONTENT_MISSING', 'FILES_FULL', 'INVALID_JSON'],
+        consumes: ['application/octet-stream'],
+        summary: 'Name a folder by its contents, all of which the head has',
         response: { 200: treeReply },
       },
     },

@@ -9,19 +9,37 @@ import type { App, RouteContext } from './app.ts';
 const MOST_BUFFERED_BYTES = 1024 * 1024;
 const KEEP_ALIVE_MS = 15_000;
 
-export function headRoutes(app: App, { engine }: RouteContext): void {
+const lastEventId = {
+  'Last-Event-ID': {
+    description: 'The id of the last event that was seen, or a bare revision.',
+    schema: z
+      .string()
+      .regex(/^\d{1,15}(\.\d{1,15})?$/)
+      .optional(),
+  },
+};
+
+export function headRoutes(app: App, { engine, tls }: RouteContext): void {
   app.get(
     '/healthz',
     {
+      exposeHeadRoute: true,
       config: { access: 'none' },
-      schema: { summary: 'The head serves', response: { 200: z.object({ status: z.literal('ok') }) } },
+      schema: {
+        operationId: 'headHealthz',
+        summary: 'The head serves',
+        response: { 200: z.object({ status: z.literal('ok') }) },
+      },
     },
     async () => ({ status: 'ok' as const }),
   );
   app.get(
     '/v1/head',
-    { schema: { summary: 'Herd, epoch, version, store', response: { 200: headView } } },
-    async () => engine.viewHead(),
+    {
+      config: { access: 'viewer' },
+      schema: { operationId: 'headGet', summary: 'Herd, epoch, version, store', response: { 200: headView } },
+    },
+    async () => ({ ...(await engine.viewHead()), tls: tls?.view() ?? null }),
   );
 }
 
@@ -29,7 +47,14 @@ export function eventRoutes(app: App, { engine, actorOf, onStop }: RouteContext)
   app.get(
     '/v1/events',
     {
+      config: { access: 'viewer' },
       schema: {
+        operationId: 'eventsFollow',
+        description:
+          'Each event has `id` (`rev.seq`), `event` (the noun) and `data` (an `Event` as JSON). A comment line comes every 15 seconds. A client that comes back with `Last-Event-ID` misses none; when that is too old, RESYNC: list again and follow from now.',
+        errors: ['RESYNC'],
+        requestHeaders: lastEventId,
+        replies: { 200: 'Events, until either side ends it.' },
         summary: 'Server-sent events, resumable by revision',
         querystring: eventQuery,
         produces: ['text/event-stream'],

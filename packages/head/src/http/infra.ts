@@ -14,8 +14,14 @@ import { z } from 'zod';
 import type { App, RouteContext } from './app.ts';
 
 /** Names have a slash (`ssh/lab`), or none (`local`). */
-const nameParams = z.object({ kind: z.string().max(100), name: z.string().max(100) });
+const nameParams = z.object({
+  kind: z.string().max(100).describe('`local`, or what stands before the slash: `ssh`.'),
+  name: z.string().max(100).describe('What stands after the slash.'),
+});
 const kindParams = nameParams.omit({ name: true });
+const infraNames =
+  'An infra is `local`, or a kind and a name with a slash between: `ssh/lab`, `pool/default`. What clusters use is not ended.';
+const infraErrors = ['INFRA_NOT_FOUND', 'INFRA_IN_USE', 'NOT_SUPPORTED'] as const;
 const nameOf = ({ kind, name }: z.output<typeof nameParams>): string => `${kind}/${name}`;
 
 export function infraRoutes(app: App, { engine, actorOf }: RouteContext): void {
@@ -44,7 +50,9 @@ export function infraRoutes(app: App, { engine, actorOf }: RouteContext): void {
   app.get(
     '/v1/infra',
     {
+      config: { access: 'viewer' },
       schema: {
+        operationId: 'infraList',
         summary: 'Where machines come from: types, prices, what is available, and what is wrong',
         querystring: infraListQuery,
         response: { 200: infraPage },
@@ -58,40 +66,58 @@ export function infraRoutes(app: App, { engine, actorOf }: RouteContext): void {
   );
 
   const upSchema = {
+    description: infraNames,
+    errors: infraErrors,
     summary: 'Start the machines of a shared infra (local, ssh)',
     response: { 200: infraView },
   };
   app.post(
     '/v1/infra/:kind/up',
-    { schema: { ...upSchema, params: kindParams } },
+    {
+      config: { access: 'admin' },
+      schema: { operationId: 'infraUp', ...upSchema, params: kindParams },
+    },
     async (request) => await change('up', request.params.kind, actorOf(request)),
   );
   app.post(
     '/v1/infra/:kind/:name/up',
-    { schema: { ...upSchema, params: nameParams } },
+    {
+      config: { access: 'admin' },
+      schema: { operationId: 'infraUpNamed', ...upSchema, params: nameParams },
+    },
     async (request) => await change('up', nameOf(request.params), actorOf(request)),
   );
 
   const downSchema = {
+    description: infraNames,
+    errors: infraErrors,
     summary: 'End the machines of a shared infra, and what runs there; keep= only stops them',
     querystring: infraDownQuery,
     response: { 200: infraView },
   };
   app.post(
     '/v1/infra/:kind/down',
-    { schema: { ...downSchema, params: kindParams } },
+    {
+      config: { access: 'admin' },
+      schema: { operationId: 'infraDown', ...downSchema, params: kindParams },
+    },
     async (request) => await change('down', request.params.kind, actorOf(request), request.query.keep),
   );
   app.post(
     '/v1/infra/:kind/:name/down',
-    { schema: { ...downSchema, params: nameParams } },
+    {
+      config: { access: 'admin' },
+      schema: { operationId: 'infraDownNamed', ...downSchema, params: nameParams },
+    },
     async (request) => await change('down', nameOf(request.params), actorOf(request), request.query.keep),
   );
 
   app.get(
     '/v1/ssh-access',
     {
+      config: { access: 'viewer' },
       schema: {
+        operationId: 'infraSshAccess',
         summary: 'How the sshd of hosts are reached, where there are any',
         response: { 200: sshAccessPage },
       },
@@ -102,7 +128,9 @@ export function infraRoutes(app: App, { engine, actorOf }: RouteContext): void {
   app.get(
     '/v1/machines',
     {
+      config: { access: 'viewer' },
       schema: {
+        operationId: 'machinesList',
         summary: 'Machines that were asked for, with what they cost',
         querystring: machineListQuery,
         response: { 200: machinePage },

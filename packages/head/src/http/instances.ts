@@ -13,14 +13,36 @@ import {
 } from '@drover/core/wire';
 import { z } from 'zod';
 import type { App, RouteContext } from './app.ts';
+import { idempotencyKey } from './document/request-headers.ts';
 
+export const INSTANCE_REF =
+  'An id, a name (the newest that bears it, one that has not ended first), or the beginning of an id (4 characters or more) when only one matches.';
 const KEY_RULE = '1 to 200 printable ASCII characters';
-const refParams = z.object({ ref: z.string().max(600) });
+const refParams = z.object({ ref: z.string().max(600).describe(INSTANCE_REF) });
 
 export function instanceRoutes(app: App, { engine, actorOf, abortOf }: RouteContext): void {
   app.post(
     '/v1/instances',
-    { schema: { summary: 'Submit an instance', body: instanceSubmit, response: { 201: instanceView } } },
+    {
+      config: { access: 'user' },
+      schema: {
+        operationId: 'instancesSubmit',
+        description:
+          'The scheduler decides in the same commit: what fits somewhere is ASSIGNED in this very reply. What does not fit waits; `explain` says why.',
+        errors: [
+          'NAME_TAKEN',
+          'WORKER_NOT_FOUND',
+          'TARGET_WORKER_NOT_ONLINE',
+          'IDEMPOTENCY_CONFLICT',
+          'INSTANCE_NOT_FOUND',
+          'QUOTA_EXCEEDED',
+        ],
+        requestHeaders: idempotencyKey,
+        summary: 'Submit an instance',
+        body: instanceSubmit,
+        response: { 201: instanceView },
+      },
+    },
     async (request, reply) => {
       const idempotencyKey = keyOf(request.headers['idempotency-key']);
       if (idempotencyKey !== undefined)
@@ -36,7 +58,9 @@ export function instanceRoutes(app: App, { engine, actorOf, abortOf }: RouteCont
   app.get(
     '/v1/instances',
     {
+      config: { access: 'viewer' },
       schema: {
+        operationId: 'instancesList',
         summary: 'List instances, newest first',
         querystring: instanceListQuery,
         response: { 200: instancePage },
@@ -51,7 +75,11 @@ export function instanceRoutes(app: App, { engine, actorOf, abortOf }: RouteCont
   app.delete(
     '/v1/instances',
     {
+      config: { access: 'user' },
       schema: {
+        operationId: 'instancesDeleteAll',
+        description:
+          'What runs is cancelled first, and its record goes by itself at its end. What belongs to a job or a cluster is left to it.',
         summary: 'Delete all instances, or those of one status',
         querystring: deleteAllQuery,
         response: { 200: deletedCount },
@@ -68,7 +96,12 @@ export function instanceRoutes(app: App, { engine, actorOf, abortOf }: RouteCont
   app.get(
     '/v1/instances/:ref',
     {
+      config: { access: 'viewer' },
       schema: {
+        operationId: 'instancesGet',
+        description:
+          'With `wait` the reply is held until the instance runs or has ended (`running`), or has ended (`final`), at most `timeoutMs`; it carries the state of then, met or not.',
+        errors: ['INSTANCE_NOT_FOUND', 'AMBIGUOUS'],
         summary: 'One instance; wait= holds the reply',
         params: refParams,
         querystring: instanceGetQuery,
@@ -86,7 +119,14 @@ export function instanceRoutes(app: App, { engine, actorOf, abortOf }: RouteCont
   app.delete(
     '/v1/instances/:ref',
     {
+      config: { access: 'user' },
       schema: {
+        operationId: 'instancesDelete',
+        errors: ['INSTANCE_NOT_FOUND', 'AMBIGUOUS', 'OWNED'],
+        replies: {
+          202: 'It is being cancelled; the record goes by itself at its end.',
+          204: 'The record is gone.',
+        },
         summary: 'Delete; what runs is cancelled first',
         params: refParams,
         response: { 202: instanceView, 204: z.null() },
@@ -107,7 +147,11 @@ export function instanceRoutes(app: App, { engine, actorOf, abortOf }: RouteCont
   app.post(
     '/v1/instances/:ref/cancel',
     {
+      config: { access: 'user' },
       schema: {
+        operationId: 'instancesCancel',
+        description: 'SIGTERM to its group, and SIGKILL after the grace period. Does not wait for the end.',
+        errors: ['INSTANCE_NOT_FOUND', 'AMBIGUOUS', 'ALREADY_FINAL', 'OWNED'],
         summary: 'Ask for the end',
         params: refParams,
         body: instanceCancelBody,
@@ -130,7 +174,16 @@ export function instanceRoutes(app: App, { engine, actorOf, abortOf }: RouteCont
   app.post(
     '/v1/instances/:ref/forget',
     {
-      schema: { summary: 'Give up an UNKNOWN instance', params: refParams, response: { 200: instanceView } },
+      config: { access: 'user' },
+      schema: {
+        operationId: 'instancesForget',
+        description:
+          'It becomes FAILED, or CANCELLED when a cancel was under way. Should its worker return, what still runs there is stopped.',
+        errors: ['INSTANCE_NOT_FOUND', 'AMBIGUOUS', 'NOT_UNKNOWN', 'OWNED'],
+        summary: 'Give up an UNKNOWN instance',
+        params: refParams,
+        response: { 200: instanceView },
+      },
     },
     async (request) => {
       const actor = actorOf(request);
@@ -146,7 +199,11 @@ export function instanceRoutes(app: App, { engine, actorOf, abortOf }: RouteCont
   app.post(
     '/v1/instances/:ref/replace',
     {
+      config: { access: 'user' },
       schema: {
+        operationId: 'instancesReplace',
+        description: 'Should its worker return with the older attempt, that is stopped there.',
+        errors: ['INSTANCE_NOT_FOUND', 'AMBIGUOUS', 'NOT_UNKNOWN', 'BEING_CANCELLED', 'OWNED'],
         summary: 'Run an UNKNOWN instance again, as a new attempt',
         params: refParams,
         response: { 200: instanceView },
@@ -166,7 +223,15 @@ export function instanceRoutes(app: App, { engine, actorOf, abortOf }: RouteCont
   app.get(
     '/v1/instances/:ref/explain',
     {
-      schema: { summary: 'Why it waits, or how it ended', params: refParams, response: { 200: explanation } },
+      config: { access: 'viewer' },
+      schema: {
+        operationId: 'instancesExplain',
+        description: 'Each worker, each constraint that fails there now, and by how much.',
+        errors: ['INSTANCE_NOT_FOUND', 'AMBIGUOUS'],
+        summary: 'Why it waits, or how it ended',
+        params: refParams,
+        response: { 200: explanation },
+      },
     },
     async (request) => {
       return engine.explain(await engine.reads.resolve(actorOf(request), request.params.ref));

@@ -11,10 +11,12 @@ import { z } from 'zod';
 import type { App, RouteContext } from './app.ts';
 import { sendText } from './requests.ts';
 
-const nameParams = z.object({ name: z.string().max(200) });
-/** `-` names the newest. */
+const nameParams = z.object({ name: z.string().max(200).describe('Name of the cluster.') });
 const jobParams = nameParams.extend({
-  job: z.string().regex(/^(-|\d{1,9})$/, 'the number of a job, or - for the newest'),
+  job: z
+    .string()
+    .regex(/^(-|\d{1,9})$/, 'the number of a job, or - for the newest')
+    .describe('Its number; `-` is the newest.'),
 });
 const numberOf = (text: string): number | null => (text === '-' ? null : Number(text));
 
@@ -25,7 +27,10 @@ export function clusterJobRoutes(app: App, context: RouteContext): void {
   app.get(
     '/v1/clusters/:name/jobs',
     {
+      config: { access: 'viewer' },
       schema: {
+        operationId: 'jobsList',
+        errors: ['CLUSTER_NOT_FOUND'],
         summary: 'The jobs of a cluster, newest first',
         params: nameParams,
         querystring: jobListQuery,
@@ -42,7 +47,16 @@ export function clusterJobRoutes(app: App, context: RouteContext): void {
   );
   app.get(
     '/v1/clusters/:name/jobs/:job',
-    { schema: { summary: 'One job', params: jobParams, response: { 200: clusterJobView } } },
+    {
+      config: { access: 'viewer' },
+      schema: {
+        operationId: 'jobsGet',
+        errors: ['CLUSTER_NOT_FOUND', 'JOB_NOT_FOUND'],
+        summary: 'One job',
+        params: jobParams,
+        response: { 200: clusterJobView },
+      },
+    },
     async (request) => {
       const cluster = clusters.get(actorOf(request), request.params.name);
       const row = jobs.get(cluster, numberOf(request.params.job));
@@ -53,7 +67,11 @@ export function clusterJobRoutes(app: App, context: RouteContext): void {
   app.post(
     '/v1/clusters/:name/jobs/cancel',
     {
+      config: { access: 'user' },
       schema: {
+        operationId: 'jobsCancel',
+        description: 'What has ended stays as it is.',
+        errors: ['CLUSTER_NOT_FOUND', 'JOB_NOT_FOUND', 'CLUSTER_OWNER_MISMATCH'],
         summary: 'Cancel jobs by number, all of the caller, or the newest',
         params: nameParams,
         body: jobCancelBody,
@@ -72,7 +90,14 @@ export function clusterJobRoutes(app: App, context: RouteContext): void {
   app.get(
     '/v1/clusters/:name/jobs/:job/log',
     {
+      config: { access: 'viewer' },
       schema: {
+        operationId: 'jobsLog',
+        description:
+          'Lines as they come, until the job has ended; with `follow=false` only those that are there.',
+        errors: ['CLUSTER_NOT_FOUND', 'JOB_NOT_FOUND', 'LOG_NOT_FOUND', 'LOG_UNAVAILABLE'],
+        replyHeaders: { 'Drover-Job': 'Number of the job.' },
+        replies: { 200: 'The lines.' },
         summary: 'The output of all nodes of a job, line by line',
         params: jobParams,
         querystring: jobLogQuery,

@@ -4,14 +4,26 @@ import { pipeline } from 'node:stream/promises';
 import { logQuery } from '@drover/core/wire';
 import { z } from 'zod';
 import type { App, RouteContext } from './app.ts';
+import { INSTANCE_REF } from './instances.ts';
 
 export function logRoutes(app: App, { engine, actorOf, abortOf, log }: RouteContext): void {
   app.get(
     '/v1/instances/:ref/logs',
     {
+      config: { access: 'viewer' },
       schema: {
+        operationId: 'instancesLogs',
+        description:
+          'Bytes as the command wrote them, stdout and stderr in order. Offsets count from its first byte and never shift; when the log exceeds its cap the oldest bytes go.',
+        errors: ['INSTANCE_NOT_FOUND', 'AMBIGUOUS', 'LOG_NOT_FOUND', 'LOG_UNAVAILABLE'],
+        replyHeaders: {
+          'Drover-Log-Offset': 'Offset of the first byte that is sent.',
+          'Drover-Log-Available': 'Offset of the oldest byte that is kept.',
+          'Drover-Log-Size': 'Bytes written so far.',
+        },
+        replies: { 200: 'The bytes.' },
         summary: 'The log: raw bytes from offset, or the last tail bytes; follow goes on until the end',
-        params: z.object({ ref: z.string().max(600) }),
+        params: z.object({ ref: z.string().max(600).describe(INSTANCE_REF) }),
         querystring: logQuery,
         produces: ['application/octet-stream'],
       },

@@ -16,11 +16,14 @@ import { errorOf, type RequestRow } from '@drover/engine';
 import type { FastifyReply } from 'fastify';
 import { z } from 'zod';
 import type { App, RouteContext } from './app.ts';
+import { requestId } from './document/request-headers.ts';
 
 /** The largest outcome of a short call that is kept. */
 const RECORD_BYTES = 1024 * 1024;
-/** `-` names the newest. */
-const refParams = z.object({ ref: z.string().max(100) });
+const refParams = z.object({
+  ref: z.string().max(100).describe('An id or its beginning (3 characters or more); `-` is the newest.'),
+});
+/** Null: the newest. */
 export const refOf = (ref: string): string | null => (ref === '-' ? null : ref);
 
 export function requestRoutes(app: App, context: RouteContext): void {
@@ -30,7 +33,9 @@ export function requestRoutes(app: App, context: RouteContext): void {
   app.get(
     '/v1/requests',
     {
+      config: { access: 'viewer' },
       schema: {
+        operationId: 'requestsList',
         summary: 'List requests, newest first: those under way, or all',
         querystring: requestListQuery,
         response: { 200: requestPage },
@@ -45,7 +50,12 @@ export function requestRoutes(app: App, context: RouteContext): void {
   app.post(
     '/v1/requests',
     {
+      config: { access: 'user' },
       schema: {
+        operationId: 'requestsRecord',
+        description: 'So that another process finds it by its id. At most 1 MiB.',
+        errors: ['IDEMPOTENCY_CONFLICT', 'QUOTA_EXCEEDED'],
+        requestHeaders: requestId,
         summary: 'Keep the outcome of a short call as a request that has ended',
         body: requestRecordBody,
         response: { 201: requestView },
@@ -69,7 +79,12 @@ export function requestRoutes(app: App, context: RouteContext): void {
   app.get(
     '/v1/requests/:ref',
     {
+      config: { access: 'viewer' },
       schema: {
+        operationId: 'requestsGet',
+        description:
+          'With `wait=true` the reply is held until the request has ended, at most `timeoutMs`; it carries the state of then. A request that failed carries `error`, as its own call would have answered it.',
+        errors: ['REQUEST_NOT_FOUND', 'AMBIGUOUS'],
         summary: 'One request; wait=true holds the reply until it has ended',
         params: refParams,
         querystring: requestGetQuery,
@@ -86,7 +101,14 @@ export function requestRoutes(app: App, context: RouteContext): void {
   app.get(
     '/v1/requests/:ref/log',
     {
+      config: { access: 'viewer' },
       schema: {
+        operationId: 'requestsLog',
+        description:
+          'Lines as they come, until the request has ended; with `follow=false` only those that are there.',
+        errors: ['REQUEST_NOT_FOUND', 'AMBIGUOUS'],
+        replyHeaders: { 'Drover-Request': 'Id of the request.' },
+        replies: { 200: 'The lines.' },
         summary: 'What a request says while it goes on, as text',
         params: refParams,
         querystring: requestLogQuery,
@@ -106,7 +128,11 @@ export function requestRoutes(app: App, context: RouteContext): void {
   app.post(
     '/v1/requests/cancel',
     {
+      config: { access: 'user' },
       schema: {
+        operationId: 'requestsCancel',
+        description: 'Nothing named and not `all` is refused. What has ended stays as it is.',
+        errors: ['REQUEST_NOT_FOUND', 'AMBIGUOUS', 'CLUSTER_OWNER_MISMATCH'],
         summary: 'Cancel requests by id, or all of the caller',
         body: requestCancelBody,
         response: { 200: requestsCancelled },

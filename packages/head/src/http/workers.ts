@@ -16,14 +16,26 @@ import { z } from 'zod';
 import { tokenOf } from '../auth/credentials.ts';
 import type { App, RouteContext } from './app.ts';
 
-const refParams = z.object({ ref: z.string().max(600) });
+const refParams = z.object({
+  ref: z.string().max(600).describe('An id, a name, or the beginning of an id when only one matches.'),
+});
+const idParams = z.object({ ref: z.string().max(600).describe('An id, as the list shows it.') });
 
 export function workerRoutes(app: App, { engine, actorOf }: RouteContext): void {
   app.get(
     '/v1/workers',
-    { schema: { summary: 'List workers', querystring: workerListQuery, response: { 200: workerPage } } },
+    {
+      config: { access: 'viewer' },
+      schema: {
+        operationId: 'workersList',
+        description: 'All of them: there is no second page, `nextCursor` is null.',
+        summary: 'List workers',
+        querystring: workerListQuery,
+        response: { 200: workerPage },
+      },
+    },
     async (request) => {
-      const rows = await engine.workers.list(actorOf(request), request.query.status);
+      const rows = await engine.workers.list(request.query.status);
       return { items: rows.map((row) => engine.viewWorker(row)), nextCursor: null };
     },
   );
@@ -31,7 +43,12 @@ export function workerRoutes(app: App, { engine, actorOf }: RouteContext): void 
   app.get(
     '/v1/workers/:ref',
     {
+      config: { access: 'viewer' },
       schema: {
+        operationId: 'workersGet',
+        description:
+          'With `wait` the reply is held until the worker has that status, at most `timeoutMs`; it carries the state of then, met or not.',
+        errors: ['WORKER_NOT_FOUND', 'AMBIGUOUS'],
         summary: 'One worker; wait= holds the reply',
         params: refParams,
         querystring: workerGetQuery,
@@ -39,7 +56,7 @@ export function workerRoutes(app: App, { engine, actorOf }: RouteContext): void 
       },
     },
     async (request) => {
-      const row = await engine.workers.resolve(actorOf(request), request.params.ref);
+      const row = await engine.workers.resolve(request.params.ref);
       const { wait, timeoutMs } = request.query;
       return engine.viewWorker(wait ? await engine.workers.wait(row.id, wait, timeoutMs) : row);
     },
@@ -47,10 +64,20 @@ export function workerRoutes(app: App, { engine, actorOf }: RouteContext): void 
 
   app.delete(
     '/v1/workers/:ref',
-    { schema: { summary: 'Delete an OFFLINE worker', params: refParams, response: { 204: z.null() } } },
+    {
+      config: { access: 'admin' },
+      schema: {
+        operationId: 'workersDelete',
+        description: 'Only one that is OFFLINE. What ran there is UNKNOWN no more: it fails.',
+        errors: ['WORKER_NOT_FOUND', 'AMBIGUOUS', 'WORKER_NOT_OFFLINE'],
+        summary: 'Delete an OFFLINE worker',
+        params: refParams,
+        response: { 204: z.null() },
+      },
+    },
     async (request, reply) => {
       const actor = actorOf(request);
-      const row = await engine.workers.resolve(actor, request.params.ref);
+      const row = await engine.workers.resolve(request.params.ref);
       engine.workers.delete(actor, row.id);
       await engine.state.durable();
       return reply.status(204).send(null);
@@ -60,7 +87,10 @@ export function workerRoutes(app: App, { engine, actorOf }: RouteContext): void 
   app.delete(
     '/v1/workers',
     {
+      config: { access: 'admin' },
       schema: {
+        operationId: 'workersDeleteAllOffline',
+        description: '`status=OFFLINE` has to be given: nothing else can be deleted.',
         summary: 'Delete all OFFLINE workers',
         querystring: workerListQuery,
         response: { 200: deletedCount },
@@ -79,7 +109,16 @@ export function workerRoutes(app: App, { engine, actorOf }: RouteContext): void 
 export function joinRoutes(app: App, { engine, actorOf }: RouteContext): void {
   app.post(
     '/v1/join-tokens',
-    { schema: { summary: 'Make a join token', body: joinTokenCreate, response: { 201: joinTokenCreated } } },
+    {
+      config: { access: 'admin' },
+      schema: {
+        operationId: 'joinTokensCreate',
+        description: 'This reply is the only one that shows the token.',
+        summary: 'Make a join token',
+        body: joinTokenCreate,
+        response: { 201: joinTokenCreated },
+      },
+    },
     async (request, reply) => {
       const { view, token } = engine.joinTokens.create(actorOf(request), request.body);
       await engine.state.durable();
@@ -89,15 +128,32 @@ export function joinRoutes(app: App, { engine, actorOf }: RouteContext): void {
 
   app.get(
     '/v1/join-tokens',
-    { schema: { summary: 'List the join tokens that are still good', response: { 200: joinTokenPage } } },
-    async (request) => ({
-      items: await engine.joinTokens.list(actorOf(request)),
+    {
+      config: { access: 'admin' },
+      schema: {
+        operationId: 'joinTokensList',
+        summary: 'List the join tokens that are still good',
+        response: { 200: joinTokenPage },
+      },
+    },
+    async () => ({
+      items: await engine.joinTokens.list(),
     }),
   );
 
   app.delete(
     '/v1/join-tokens/:ref',
-    { schema: { summary: 'Revoke a join token', params: refParams, response: { 204: z.null() } } },
+    {
+      config: { access: 'admin' },
+      schema: {
+        operationId: 'joinTokensDelete',
+        description: 'Workers that have joined with it stay.',
+        errors: ['TOKEN_NOT_FOUND'],
+        summary: 'Revoke a join token',
+        params: idParams,
+        response: { 204: z.null() },
+      },
+    },
     async (request, reply) => {
       engine.joinTokens.delete(actorOf(request), request.params.ref);
       await engine.state.durable();
@@ -111,6 +167,7 @@ export function joinRoutes(app: App, { engine, actorOf }: RouteContext): void {
       config: { access: 'join' },
       schema: {
         summary: 'Exchange a join token for a worker identity',
+        hide: true,
         body: joinBody,
         response: { 200: joinReply },
       },

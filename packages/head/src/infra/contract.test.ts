@@ -15,10 +15,10 @@ const root = mkdtempSync(join(tmpdir(), 'drover-infra-'));
 afterAll(() => rmSync(root, { recursive: true, force: true }));
 
 const WAITS = ['sh', '-c', 'trap "exit 0" TERM; while :; do sleep 0.05; done'];
-const url = async (): Promise<string> => 'http://127.0.0.1:9';
+const place = async () => ({ url: 'http://127.0.0.1:9', ca: null });
 
 describeProvider('local', async () => {
-  const open = (): LocalProvider => new LocalProvider(new WorkerProcesses(join(root, 'local'), WAITS), url);
+  const open = (): LocalProvider => new LocalProvider(new WorkerProcesses(join(root, 'local'), WAITS), place);
   return { provider: open(), reopen: async () => open(), close: async () => undefined };
 });
 
@@ -33,7 +33,7 @@ describeProvider('fake', async () => {
       infra: 'fake/demo',
       config: () => config,
       clock: realClock,
-      host: localFakeHost(new WorkerProcesses(join(dir, 'machines'), WAITS), url),
+      host: localFakeHost(new WorkerProcesses(join(dir, 'machines'), WAITS), place),
       desk: fileDesk(dir),
     });
   return { provider: open(), reopen: async () => open(), close: async () => undefined };
@@ -42,7 +42,7 @@ describeProvider('fake', async () => {
 it('the join token of a worker is in no argument, and in no file that others read', async () => {
   const processes = new WorkerProcesses(join(root, 'secret'), WAITS);
   const shape = { name: 'x', cpus: null, memoryMiB: null, gpus: null };
-  await processes.start('tag', shape, 'http://127.0.0.1:9', 'drvj_secret');
+  await processes.start('tag', shape, await place(), 'drvj_secret');
   const { pid } = JSON.parse(readFileSync(join(processes.folder('tag'), 'process.json'), 'utf8'));
   expect(readFileSync(`/proc/${pid}/cmdline`, 'utf8')).not.toContain('drvj_secret');
   for (const name of readdirSync(processes.folder('tag')))

@@ -8,6 +8,7 @@ import { FakeCloud } from './fake/cloud.ts';
 import { type FakeInfra, parseFakeConfig } from './fake/config.ts';
 import { fileDesk, localFakeHost } from './fake/local-host.ts';
 import { WatchedFile } from './file-watch.ts';
+import type { HeadPlace } from './head-place.ts';
 import { LocalProvider } from './local.ts';
 import { KnownHosts } from './ssh/known-hosts.ts';
 import { parsePools, type SshHost } from './ssh/pools.ts';
@@ -24,6 +25,8 @@ export interface InfraOptions {
   readonly fakeInfra: string | null;
   /** The address of this head for machines that are not this one; null: loopback only, ssh hosts get a tunnel. */
   readonly advertiseUrl: string | null;
+  /** The authority that workers shall trust, see {@link HeadPlace}; asked each time, since it may change. */
+  readonly ca: () => string | null;
   /** What runs a worker on this machine. */
   readonly workerProgram: WorkerProgram;
   /** The folder of the built program, which is copied to ssh hosts. */
@@ -45,12 +48,12 @@ export function openInfra(options: InfraOptions): InfraDirectory {
   const serving = new Promise<string>((resolve) => {
     serve = resolve;
   });
-  const localUrl = (): Promise<string> => serving;
+  const place = async (): Promise<HeadPlace> => ({ url: await serving, ca: options.ca() });
   const root = join(stateDir, 'infra');
-  const local = new LocalProvider(new WorkerProcesses(join(root, 'local'), options.workerProgram), localUrl);
-  const fakes = fakeClouds(options, root, localUrl);
+  const local = new LocalProvider(new WorkerProcesses(join(root, 'local'), options.workerProgram), place);
+  const fakes = fakeClouds(options, root, place);
 
-  const pools = sshPools(options, root, localUrl);
+  const pools = sshPools(options, root, place);
   const all = (): ProviderPort[] => [local, ...pools.all(), ...fakes()];
   return {
     all,
@@ -68,7 +71,7 @@ export function openInfra(options: InfraOptions): InfraDirectory {
 function sshPools(
   options: InfraOptions,
   root: string,
-  localUrl: () => Promise<string>,
+  place: () => Promise<HeadPlace>,
 ): { all(): ProviderPort[]; close(): void } {
   const { log, advertiseUrl } = options;
   const path = options.sshPools ?? join(options.stateDir, 'ssh_node_pools.yaml');
@@ -100,7 +103,7 @@ function sshPools(
               runtime ??= makeRuntime(options.bundleDir, join(dir, 'runtime'));
               return runtime;
             },
-            localUrl,
+            place,
             advertiseUrl,
             log,
           }),
@@ -122,7 +125,7 @@ function readIfThere(path: string): string {
 function fakeClouds(
   { fakeInfra, workerProgram, log }: InfraOptions,
   root: string,
-  joinUrl: () => Promise<string>,
+  place: () => Promise<HeadPlace>,
 ): () => ProviderPort[] {
   if (fakeInfra === null) return () => [];
   const file = new WatchedFile<ReadonlyMap<string, FakeInfra>>(fakeInfra, new Map(), (text) =>
@@ -146,7 +149,7 @@ function fakeClouds(
           infra: `fake/${name}`,
           config: () => file.get().get(name) ?? config,
           clock: realClock,
-          host: localFakeHost(processes, joinUrl),
+          host: localFakeHost(processes, place),
           desk: fileDesk(dir),
         }),
       );

@@ -9,6 +9,7 @@ import {
   type ProviderMachine,
   type ProviderPort,
 } from '@drover/engine';
+import type { HeadPlace } from './head-place.ts';
 import type { WorkerProcesses, WorkerShape } from './worker-processes.ts';
 
 const MIB = 1024 * 1024;
@@ -55,12 +56,12 @@ export class LocalProvider implements ProviderPort {
   readonly listing = 'exact';
   readonly features = { stop: true, spot: false };
   readonly #processes: WorkerProcesses;
-  readonly #joinUrl: () => Promise<string>;
+  readonly #place: () => Promise<HeadPlace>;
   #facts: Promise<Facts> | null = null;
 
-  constructor(processes: WorkerProcesses, joinUrl: () => Promise<string>) {
+  constructor(processes: WorkerProcesses, place: () => Promise<HeadPlace>) {
     this.#processes = processes;
-    this.#joinUrl = joinUrl;
+    this.#place = place;
   }
 
   async catalogue(): Promise<readonly MachineType[]> {
@@ -82,7 +83,7 @@ export class LocalProvider implements ProviderPort {
 
   async create(order: MachineOrder): Promise<ProviderMachine> {
     if (order.type !== TYPE) throw new ProviderError('INVALID', `${this.infra} has no ${order.type}`);
-    await this.#processes.start(order.tag, await this.#shape(), order.join.url, order.join.token);
+    await this.#processes.start(order.tag, await this.#shape(), await this.#place(), order.join.token);
     return this.#view(order.tag);
   }
 
@@ -94,7 +95,7 @@ export class LocalProvider implements ProviderPort {
     if (!this.#processes.tags().includes(tag))
       throw new ProviderError('INVALID', `${this.infra} knows no machine ${tag}`);
     // Its identity lies in its folder; it needs no token.
-    await this.#processes.start(tag, await this.#shape(), await this.#joinUrl(), '');
+    await this.#processes.start(tag, await this.#shape(), await this.#place(), '');
   }
 
   async terminate(tag: string): Promise<void> {
@@ -102,10 +103,10 @@ export class LocalProvider implements ProviderPort {
   }
 
   async list(): Promise<readonly ProviderMachine[]> {
-    const url = await this.#joinUrl();
+    const place = await this.#place();
     // One that calls where this head was before is ended, and started again with what ran there.
     for (const tag of this.#processes.tags())
-      if (this.#processes.isAlive(tag) && this.#processes.headOf(tag) !== url) await this.#processes.end(tag);
+      if (this.#processes.isAlive(tag) && !this.#processes.isFor(tag, place)) await this.#processes.end(tag);
     return this.#processes.tags().map((tag) => this.#view(tag));
   }
 

@@ -16,6 +16,7 @@ import {
 import { join } from 'node:path';
 import { mountsIn } from '@drover/core';
 import { ProviderError } from '@drover/engine';
+import type { HeadPlace } from './head-place.ts';
 import { lastWords } from './last-words.ts';
 import { writeWhole } from './write-whole.ts';
 
@@ -68,32 +69,33 @@ export class WorkerProcesses {
     return this.#living(tag) !== null;
   }
 
-  /** Where the worker looks for its head. */
-  headOf(tag: string): string | null {
+  /** Whether the worker looks for its head there. */
+  isFor(tag: string, { url, ca }: HeadPlace): boolean {
     const path = join(this.folder(tag), 'machine.json');
-    if (!existsSync(path)) return null;
-    return (JSON.parse(readFileSync(path, 'utf8')) as { headUrl?: string }).headUrl ?? null;
+    if (!existsSync(path)) return false;
+    const known = JSON.parse(readFileSync(path, 'utf8')) as { headUrl?: string; ca?: string | null };
+    return known.headUrl === url && (known.ca ?? null) === ca;
   }
 
   /**
    * Starts the worker unless it runs. The join token reaches it by its environment, never by its arguments.
    * @throws {ProviderError} INVALID when the program cannot be started
    */
-  async start(tag: string, shape: WorkerShape, headUrl: string, joinToken: string): Promise<void> {
+  async start(tag: string, shape: WorkerShape, head: HeadPlace, joinToken: string): Promise<void> {
     if (this.isAlive(tag)) return;
     const folder = this.folder(tag);
     mkdirSync(folder, { recursive: true, mode: 0o700 });
-    writeWhole(join(folder, 'machine.json'), `${JSON.stringify({ tag, headUrl })}\n`);
+    writeWhole(join(folder, 'machine.json'), `${JSON.stringify({ tag, headUrl: head.url, ca: head.ca })}\n`);
     const log = openSync(join(folder, 'worker.log'), 'a', 0o600);
     const [command, ...first] = this.#program;
     if (command === undefined) throw new ProviderError('INVALID', 'no program is known that runs a worker');
     const env = Object.fromEntries(Object.entries(process.env).filter(([key]) => !OURS.test(key)));
     try {
-      const child = spawn(command, [...first, ...argumentsOf(folder, shape, headUrl)], {
+      const child = spawn(command, [...first, ...argumentsOf(folder, shape, head.url)], {
         stdio: ['ignore', log, log],
         detached: true,
         cwd: folder,
-        env: { ...env, DROVER_JOIN_TOKEN: joinToken },
+        env: { ...env, DROVER_JOIN_TOKEN: joinToken, ...(head.ca !== null && { DROVER_CA: head.ca }) },
       });
       await new Promise<void>((resolve, reject) => {
         child.once('spawn', resolve);

@@ -23,7 +23,12 @@ it('reads no more of a worker while 16 MiB of its messages wait to be taken in, 
     }),
   };
   const log = { info: () => undefined, warn: () => undefined, error: () => undefined };
-  const links = makeControlLinks(engine as never, { worker: () => 'w' } as never, log);
+  const links = makeControlLinks(
+    engine as never,
+    { worker: () => 'w' } as never,
+    { check: () => undefined },
+    log,
+  );
   const server = createServer();
   server.on('upgrade', links.upgrade);
   await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));

@@ -1,13 +1,16 @@
 /** The head's end of the control links: one WebSocket per worker at `/v1/link`. */
-import type { IncomingMessage } from 'node:http';
+import { randomUUID } from 'node:crypto';
+import { type IncomingMessage, STATUS_CODES } from 'node:http';
 import type { Duplex } from 'node:stream';
 import { crc32 } from 'node:zlib';
-import { isIntact, sealMessage } from '@drover/core';
+import { DroverError, isDroverError, isIntact, sealMessage, shorten } from '@drover/core';
 import { type HeadFrame, LINK_CLOSE, LINK_MESSAGE_BYTES, workerMessage } from '@drover/core/wire';
 import type { Engine, LinkPort, Logger } from '@drover/engine';
 import { type WebSocket, WebSocketServer } from 'ws';
 import type { Guard } from '../auth/guard.ts';
 import { plainPath } from '../http/app.ts';
+import { errorBody } from '../http/errors.ts';
+import type { HostRules } from '../http/host-rules.ts';
 
 /** What may wait for one worker before its link counts as stuck. */
 const MOST_BUFFERED_BYTES = 64 * 1024 * 1024;
@@ -32,7 +35,7 @@ export interface ControlLinks {
   cut(): void;
 }
 
-export function makeControlLinks(engine: Engine, guard: Guard, log: Logger): ControlLinks {
+export function makeControlLinks(engine: Engine, guard: Guard, hosts: HostRules, log: Logger): ControlLinks {
   const server = new WebSocketServer({
     noServer: true,
     maxPayload: LINK_MESSAGE_BYTES,
@@ -42,14 +45,19 @@ export function makeControlLinks(engine: Engine, guard: Guard, log: Logger): Con
   return {
     upgrade(request, socket, head) {
       socket.on('error', () => socket.destroy());
-      if (plainPath(request.url ?? '').split('?')[0] !== '/v1/link') return refuse(socket, 404, 'Not Found');
-      // A browser always sends Origin; a worker never does.
-      if (request.headers.origin !== undefined) return refuse(socket, 403, 'Forbidden');
       let workerId: string;
       try {
+        hosts.check(request);
+        const path = plainPath(request.url ?? '').split('?')[0] ?? '';
+        if (path !== '/v1/link')
+          throw new DroverError('ROUTE_NOT_FOUND', { method: 'GET', path: path.slice(0, 200) });
+        const { host, origin } = request.headers;
+        // A browser always sends Origin, also to its own site; a worker never does.
+        if (origin !== undefined)
+          throw new DroverError('ORIGIN_REFUSED', { origin: shorten(origin), host: shorten(host ?? '') });
         workerId = guard.worker(request);
-      } catch {
-        return refuse(socket, 401, 'Unauthorized');
+      } catch (error) {
+        return refuse(socket, isDroverError(error) ? error : new DroverError('UNAUTHENTICATED'));
       }
       server.handleUpgrade(request, socket, head, (ws) => serve(engine, workerId, ws, log));
     },
@@ -63,10 +71,14 @@ export function makeControlLinks(engine: Engine, guard: Guard, log: Logger): Con
   };
 }
 
-function refuse(socket: Duplex, status: number, text: string): void {
+function refuse(socket: Duplex, error: DroverError): void {
+  const body = JSON.stringify(errorBody(error, randomUUID()));
   // A peer that keeps its end open holds up nothing.
   socket.once('finish', () => socket.destroy());
-  socket.end(`HTTP/1.1 ${status} ${text}\r\nConnection: close\r\nContent-Length: 0\r\n\r\n`);
+  socket.end(
+    `HTTP/1.1 ${error.status} ${STATUS_CODES[error.status]}\r\nConnection: close\r\n` +
+      `Content-Type: application/json; charset=utf-8\r\nContent-Length: ${Buffer.byteLength(body)}\r\n\r\n${body}`,
+  );
 }
 
 function serve(engine: Engine, workerId: string, ws: WebSocket, log: Logger): void {

@@ -45,6 +45,8 @@ const FIRST_TABLES = [
 
 /** What came with infra, clusters and jobs. */
 const INFRA_TABLES = ['machines', 'clusters', 'jobs', 'requests'];
+/** What came with people. */
+const PEOPLE_TABLES = ['users', 'projects', 'tokens'];
 
 export const MIGRATIONS: readonly Migration[] = [
   {
@@ -56,6 +58,7 @@ export const MIGRATIONS: readonly Migration[] = [
       ${FIRST_TABLES.map(table).join('')}`,
   },
   { version: 2, sql: INFRA_TABLES.map(table).join('') },
+  { version: 3, sql: PEOPLE_TABLES.map(table).join('') },
 ];
 
 /** The schema that this program writes. */

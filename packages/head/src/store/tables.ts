@@ -16,6 +16,9 @@ export const TABLES: Readonly<Record<CollectionName, string>> = {
   clusters: 'clusters',
   jobs: 'jobs',
   requests: 'requests',
+  users: 'users',
+  projects: 'projects',
+  tokens: 'tokens',
   events: 'events',
 };
 

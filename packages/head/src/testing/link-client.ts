@@ -22,15 +22,18 @@ interface Heard {
 export class LinkClient {
   readonly ws: WebSocket;
   readonly herd: string;
+  /** The identity of this worker. */
+  readonly token: string;
   readonly heard: Heard['frames'][number][] = [];
   /** The close code and reason, once it is closed. */
   readonly closed: Promise<[code: number, reason: string]>;
   #wake: () => void = () => undefined;
   #sent = 0;
 
-  private constructor(ws: WebSocket, herd: string) {
+  private constructor(ws: WebSocket, herd: string, token: string) {
     this.ws = ws;
     this.herd = herd;
+    this.token = token;
     ws.on('message', (data) => {
       this.heard.push(...(JSON.parse(String(data)) as Heard).frames);
       this.#wake();
@@ -47,7 +50,7 @@ export class LinkClient {
     const headers = { authorization: `Bearer ${joined.json.token}` };
     const ws = new WebSocket(`${head.url.replace('http', 'ws')}/v1/link`, { headers });
     await new Promise((resolve, reject) => ws.once('open', resolve).once('error', reject));
-    return new LinkClient(ws, joined.json.herd);
+    return new LinkClient(ws, joined.json.herd, joined.json.token);
   }
 
   hello(speaks: { protocol: number; oldest?: number }): object {

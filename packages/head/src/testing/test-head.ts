@@ -1,13 +1,18 @@
-/** A real head in this process, on a free port and a temporary folder, for tests of its edge. */
+/**
+ * A real head in this process, on a free port and a temporary folder, for tests of its edge. What it answers has to be
+ * what its routes say: see reply-check.ts.
+ */
 import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { type HeadOptions, startHead } from '../wiring.ts';
+import { type Head, type HeadOptions, startHead } from '../wiring.ts';
+import { assertReplies } from './reply-check.ts';
 
 export interface TestHead {
   readonly url: string;
   readonly token: string;
   readonly stateDir: string;
+  readonly routes: Head['routes'];
   /** What the head logged at warn or error. */
   readonly complaints: string[];
   /** One call with the admin's token, unless headers say otherwise. `body` undefined: none; a string: sent as it is. */
@@ -37,6 +42,8 @@ export async function startTestHead(options: Partial<HeadOptions> = {}): Promise
     port: 0,
     alsoListen: null,
     trustLoopback: false,
+    // Tests of the edge call wrongly on purpose, and often.
+    callRates: null,
     pyletAccounting: 'strict',
     timing: {},
     log: { info: () => undefined, warn: note, error: note },
@@ -44,10 +51,12 @@ export async function startTestHead(options: Partial<HeadOptions> = {}): Promise
     ...options,
   });
   const token = readFileSync(head.tokenFile, 'utf8');
+  const port = Number(new URL(head.url).port);
   return {
     url: head.url,
     token,
     stateDir,
+    routes: head.routes,
     complaints,
     async call(method, path, body, headers = {}) {
       const reply = await fetch(`${head.url}${path}`, {
@@ -60,12 +69,14 @@ export async function startTestHead(options: Partial<HeadOptions> = {}): Promise
         ...(body !== undefined && { body: typeof body === 'string' ? body : JSON.stringify(body) }),
       });
       const text = await reply.text();
+      assertReplies(port);
       const isJson = reply.headers.get('content-type')?.includes('json') === true;
       return { status: reply.status, headers: reply.headers, text, json: isJson ? JSON.parse(text) : null };
     },
     async close() {
       await head.close();
       rmSync(stateDir, { recursive: true, force: true });
+      assertReplies(port);
     },
   };
 }

@@ -68,6 +68,12 @@ export class Attempt {
     this.#changed = changed;
   }
 
+  /** Its key in a line of the log, with the call that asked for it. */
+  get #about(): AttemptKey & { readonly requestId?: string } {
+    const requestId = this.order?.requestId;
+    return { ...this.key, ...(requestId != null && { requestId }) };
+  }
+
   get phase(): AttemptPhase {
     return this.#phase;
   }
@@ -133,6 +139,7 @@ export class Attempt {
       this.#endAsFailed(error);
       return;
     }
+    this.#ports.log.debug?.({ ...this.#about }, 'an instance was started');
     if (this.#earlyEnd) return this.ended(this.#earlyEnd);
     this.#phase = 'RUNNING';
     this.#changed();
@@ -167,8 +174,9 @@ export class Attempt {
   #endAsFailed(error: unknown): void {
     const code = error instanceof LaunchError ? error.code : 'START_FAILED';
     const message = error instanceof Error ? error.message : String(error);
-    if (!(error instanceof LaunchError))
-      this.#ports.log.error({ ...this.key, err: error }, 'a start failed unexpectedly');
+    if (error instanceof LaunchError)
+      this.#ports.log.debug?.({ ...this.#about, code, why: message }, 'an instance could not be started');
+    else this.#ports.log.error({ ...this.#about, err: error }, 'a start failed unexpectedly');
     this.#endWithoutStart({ code, message });
   }
 

@@ -142,6 +142,8 @@ export interface Memory {
 }
 
 export interface Logger {
+  /** Absent: such lines are not wanted. */
+  debug?(fields: Record<string, unknown>, message: string): void;
   info(fields: Record<string, unknown>, message: string): void;
   warn(fields: Record<string, unknown>, message: string): void;
   error(fields: Record<string, unknown>, message: string): void;

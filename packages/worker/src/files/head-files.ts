@@ -1,7 +1,7 @@
 /** Files as the head gives them to a worker, over HTTP with its identity. By `node:http`: see `link/post-json.ts`. */
-import http from 'node:http';
-import https from 'node:https';
+import type http from 'node:http';
 import type { StopSignal } from '../agent/index.ts';
+import { type HeadAddress, requesterOf, urlAt, whyFailed } from '../link/head-address.ts';
 
 /** Connections to the head for files; what else is asked for waits. */
 const CONNECTIONS = 6;
@@ -21,12 +21,12 @@ export interface HeadFiles {
   content(sha256: string, offset: number, stop: StopSignal): Promise<AsyncIterable<Uint8Array>>;
 }
 
-export function headFiles(headUrl: string, token: string): HeadFiles {
-  const base = headUrl.replace(/\/+$/, '');
-  const secure = base.startsWith('https:');
-  const { request } = secure ? https : http;
-  const options = { keepAlive: true, maxSockets: CONNECTIONS, maxFreeSockets: 1 };
-  const agent = secure ? new https.Agent(options) : new http.Agent(options);
+export function headFiles(head: HeadAddress, token: string): HeadFiles {
+  const { request, agent } = requesterOf(head, {
+    keepAlive: true,
+    maxSockets: CONNECTIONS,
+    maxFreeSockets: 1,
+  });
 
   const call = (method: string, path: string, body: unknown, stop: StopSignal) =>
     new Promise<AsyncIterable<Uint8Array>>((resolve, reject) => {
@@ -36,7 +36,7 @@ export function headFiles(headUrl: string, token: string): HeadFiles {
         headers['content-type'] = 'application/json';
         headers['content-length'] = bytes.length;
       }
-      const sent = request(`${base}${path}`, { method, agent, headers, timeout: SILENT_MS }, (response) => {
+      const sent = request(urlAt(head, path), { method, agent, headers, timeout: SILENT_MS }, (response) => {
         if (response.statusCode === 200) {
           resolve(bytesOf(response));
           return;
@@ -51,7 +51,7 @@ export function headFiles(headUrl: string, token: string): HeadFiles {
       const unfollow = stop.onStop(() => sent.destroy(new Error('stopped')));
       sent.on('timeout', () => sent.destroy(new Error('the head says nothing')));
       sent.on('close', unfollow);
-      sent.on('error', reject);
+      sent.on('error', (cause) => reject(new Error(whyFailed(cause), { cause })));
       sent.end(bytes);
     });
 

@@ -45,7 +45,7 @@ function refusal(): Promise<string> {
   };
   return new Promise((resolve) => {
     const link = openControlLink({
-      headUrl: `http://127.0.0.1:${(server.address() as AddressInfo).port}`,
+      head: { url: `http://127.0.0.1:${(server.address() as AddressInfo).port}`, ca: null },
       token: 't',
       agent: agent as Agent,
       log: { info: nothing, warn: nothing, error: (_, message) => void errors.push(message) },

@@ -1,9 +1,11 @@
 /** The control link: one outbound WebSocket, dialled again for ever with back-off and jitter. */
+import type { IncomingMessage } from 'node:http';
 import { crc32 } from 'node:zlib';
 import { isIntact, sealMessage } from '@drover/core';
-import type { HeadMessage, WorkerMessage } from '@drover/core/wire';
+import type { ErrorBody, HeadMessage, WorkerMessage } from '@drover/core/wire';
 import WebSocket from 'ws';
 import { type Agent, isHeadMessage, LINK_CLOSE, LINK_MESSAGE_BYTES, type Logger } from '../agent/index.ts';
+import { type HeadAddress, isMistrust, trustOf, urlAt, whyFailed } from './head-address.ts';
 
 const BACK_OFF_MS = { first: 50, most: 5_000 } as const;
 const DIAL_MS = 10_000;
@@ -18,10 +20,10 @@ const REFUSALS = 5;
 const REFUSED_BACK_OFF_MS = { first: 500, most: 30_000 } as const;
 /** What may wait in the socket before the link counts as stuck. */
 const MOST_BUFFERED_BYTES = 64 * 1024 * 1024;
+const MOST_REFUSAL_CHARACTERS = 4096;
 
 export interface ControlLinkOptions {
-  /** Base URL of the head, http or https. */
-  readonly headUrl: string;
+  readonly head: HeadAddress;
   readonly token: string;
   readonly agent: Agent;
   readonly log: Logger;
@@ -34,7 +36,7 @@ export interface ControlLinkOptions {
 /** @returns the way to close it for good. */
 export function openControlLink(options: ControlLinkOptions): { close(): void } {
   const { agent, log } = options;
-  const url = `${options.headUrl.replace(/^http/, 'ws').replace(/\/+$/, '')}/v1/link`;
+  const url = urlAt(options.head, '/v1/link').replace(/^http/, 'ws');
   const firstRefusedMs = options.refusedBackOffMs ?? REFUSED_BACK_OFF_MS.first;
   let backOffMs: number = BACK_OFF_MS.first;
   let refusals = 0;
@@ -57,6 +59,7 @@ export function openControlLink(options: ControlLinkOptions): { close(): void } 
   const dial = (): void => {
     if (closed) return;
     const ws = new WebSocket(url, {
+      ...trustOf(options.head),
       headers: { authorization: `Bearer ${options.token}` },
       handshakeTimeout: DIAL_MS,
       maxPayload: LINK_MESSAGE_BYTES,
@@ -95,9 +98,14 @@ export function openControlLink(options: ControlLinkOptions): { close(): void } 
     });
     ws.on('unexpected-response', (_request, response) => {
       if (response.statusCode === 401 || response.statusCode === 403) refused = response.statusCode;
-      ws.terminate();
+      void refusalOf(response).then((why) => {
+        log.info({ status: response.statusCode, why }, 'the head did not take the link');
+        ws.terminate();
+      });
     });
-    ws.on('error', (err) => log.info({ err: err.message }, 'the link failed'));
+    ws.on('error', (err) =>
+      log[isMistrust(err) ? 'error' : 'info']({ err: whyFailed(err) }, 'the link failed'),
+    );
     ws.on('close', (code, reason) => {
       if (socket !== ws) return;
       socket = null;
@@ -135,6 +143,21 @@ export function openControlLink(options: ControlLinkOptions): { close(): void } 
       socket?.close(1000, 'the worker is stopping');
     },
   };
+}
+
+/** What the head says to a dial that it does not take, as far as it is short. Never throws. */
+async function refusalOf(response: IncomingMessage): Promise<string> {
+  let text = '';
+  try {
+    for await (const chunk of response.setEncoding('utf8')) {
+      text += chunk;
+      if (text.length > MOST_REFUSAL_CHARACTERS) break;
+    }
+    return (JSON.parse(text) as ErrorBody).error.message;
+  } catch {
+    // Cut, or not of a head.
+    return text.slice(0, 200);
+  }
 }
 
 function parseMessage(data: WebSocket.RawData): HeadMessage | null {

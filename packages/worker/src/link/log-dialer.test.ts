@@ -27,7 +27,10 @@ test('where the bytes break off the head sees a cut, not an end', async () => {
     await first;
     throw new Error('its folder is gone');
   }
-  const dial = logDialer(`http://127.0.0.1:${(server.address() as AddressInfo).port}`, 'token');
+  const dial = logDialer(
+    { url: `http://127.0.0.1:${(server.address() as AddressInfo).port}`, ca: null },
+    'token',
+  );
   const sent = dial({ ticket: 't', offset: 0, available: 0, size: 10, bytes: bytes() });
   await expect(sent).rejects.toThrow();
   expect(await arrived).toEqual({ text: expect.stringMatching(/abc$/), complete: false });

@@ -1,11 +1,10 @@
 /** Dials bulk streams: one HTTP request each, on connections of their own, so that they never delay the control link. */
-import http from 'node:http';
-import https from 'node:https';
 import { Readable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
 import { crc32 } from 'node:zlib';
 import { LOG_FRAME_HEADER } from '@drover/core';
 import type { LogStream } from '../agent/index.ts';
+import { type HeadAddress, requesterOf, urlAt } from './head-address.ts';
 
 /** Each chunk with its length and checksum before it: a log that comes damaged is asked for again. */
 async function* inFrames(chunks: AsyncIterable<Uint8Array>): AsyncGenerator<Uint8Array> {
@@ -19,14 +18,10 @@ async function* inFrames(chunks: AsyncIterable<Uint8Array>): AsyncGenerator<Uint
 }
 
 /** @returns a function that sends one stream and resolves when the head has taken it all. */
-export function logDialer(headUrl: string, token: string): (stream: LogStream) => Promise<void> {
-  const secure = headUrl.startsWith('https:');
-  const { request } = secure ? https : http;
-  const agent = secure
-    ? new https.Agent({ keepAlive: true, maxFreeSockets: 4 })
-    : new http.Agent({ keepAlive: true, maxFreeSockets: 4 });
+export function logDialer(head: HeadAddress, token: string): (stream: LogStream) => Promise<void> {
+  const { request, agent } = requesterOf(head, { keepAlive: true, maxFreeSockets: 4 });
   return async (stream) => {
-    const url = new URL(`${headUrl.replace(/\/+$/, '')}/v1/link/streams/${stream.ticket}`);
+    const url = urlAt(head, `/v1/link/streams/${stream.ticket}`);
     const call = request(url, {
       method: 'PUT',
       agent,

@@ -1,22 +1,23 @@
 /** One POST of JSON by `node:http(s)`: the first `fetch` of a process costs it 10 MB for ever. */
-import http from 'node:http';
-import https from 'node:https';
+import { type HeadAddress, requesterOf, urlAt } from './head-address.ts';
 
 const TIMEOUT_MS = 30_000;
 
 /** @throws when there is no whole answer */
 export function postJson(
-  url: string,
+  head: HeadAddress,
+  path: string,
   token: string,
   body: unknown,
 ): Promise<{ status: number; text: string }> {
-  const { request } = url.startsWith('https:') ? https : http;
+  const { request, agent } = requesterOf(head, { keepAlive: false });
   const bytes = Buffer.from(JSON.stringify(body));
   return new Promise((resolve, reject) => {
     const call = request(
-      url,
+      urlAt(head, path),
       {
         method: 'POST',
+        agent,
         signal: AbortSignal.timeout(TIMEOUT_MS),
         headers: {
           authorization: `Bearer ${token}`,

@@ -35,6 +35,18 @@ describe('CUDA_VISIBLE_DEVICES', () => {
   });
 });
 
+describe('TRACEPARENT', () => {
+  const ours = `00-${'a'.repeat(32)}-${'b'.repeat(16)}-01`;
+  const of = (extra: Parameters<typeof orderFor>[1]) =>
+    instanceEnvironment({ TRACEPARENT: 'of the worker' }, orderFor('x', extra), 1, '/').TRACEPARENT;
+  test('is that of the call that asked for it, but where the user has set one', () => {
+    expect(of({ traceparent: ours })).toBe(ours);
+    expect(of({ traceparent: ours, env: { TRACEPARENT: 'mine' } })).toBe('mine');
+    expect(of({ traceparent: ours, context: { TRACEPARENT: 'a secret' } })).toBe('a secret');
+    expect(of({})).toBe('of the worker');
+  });
+});
+
 test('what Drover says beats what the user says', () => {
   const order = orderFor('x', {
     name: null,

@@ -32,6 +32,8 @@ export function instanceEnvironment(
   if (order.gpuIndices.length > 0) env.CUDA_VISIBLE_DEVICES = order.gpuIndices.join(',');
   for (const key of Object.keys(env)) if (key.startsWith('DROVER_')) delete env[key];
   if (home !== null) env.HOME = home;
+  // That of the worker's own start says nothing here.
+  if (order.traceparent != null && order.env.TRACEPARENT === undefined) env.TRACEPARENT = order.traceparent;
   Object.assign(env, order.context);
   env.PORT = String(port);
   env.DROVER_INSTANCE_ID = order.instance;

@@ -22,14 +22,14 @@ export async function init(address?: string, { token }: { token?: string | undef
   const signal = AbortSignal.timeout(INIT_MS);
   const found = await findHead({ url: address, token, fallbackUrl: SEED_URL }).catch(asConnectionError);
   try {
-    const probe = new Client({ url: found.url, token: found.token, retryMs: 0 });
+    const probe = new Client({ ...found, retryMs: 0 });
     await probe.head.get({ signal });
   } catch (error) {
     if (isDroverError(error)) throw new ConnectionError(error.message, { cause: error });
     if (!signal.aborted) throw error;
     throw new ConnectionError(`no answer from ${found.url} within ${INIT_MS / 1000} s`, { cause: error });
   }
-  current = new Client({ url: found.url, token: found.token });
+  current = new Client(found);
 }
 
 function asConnectionError(error: unknown): never {

@@ -2,7 +2,7 @@
 import { join } from 'node:path';
 import { invalid } from '@drover/core';
 import { Client } from '../../client.ts';
-import { configPath, defaultStateDir } from '../../local/find-head.ts';
+import { configPath, defaultStateDir, findHead } from '../../local/find-head.ts';
 import { runProgram } from '../../local/run-program.ts';
 import { useContext } from '../../local/use-context.ts';
 import { parseTarget } from '../../transport/target.ts';
@@ -81,7 +81,12 @@ export async function apiLogin({
     if (endpoint === null)
       throw invalid('endpoint', 'needed: the address of a head, such as http://1.2.3.4:3768');
     const { url, token = process.env.DROVER_TOKEN || undefined } = parseTarget(endpoint);
-    await new Client({ url, token, retryMs: 0 }).head.get({ signal: AbortSignal.timeout(10_000) });
-    await useContext(configPath(), new URL(url).host, { url, ...(token !== undefined && { token }) });
+    const { ca, fetch } = await findHead({ url });
+    await new Client({ url, token, fetch, retryMs: 0 }).head.get({ signal: AbortSignal.timeout(10_000) });
+    await useContext(configPath(), new URL(url).host, {
+      url,
+      ...(token !== undefined && { token }),
+      ...(ca !== undefined && { ca }),
+    });
   });
 }

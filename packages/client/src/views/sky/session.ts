@@ -19,9 +19,9 @@ export async function currentClient(): Promise<Client> {
     await starting;
     found = await findHead();
   }
-  const { url, token } = found;
-  const key = JSON.stringify([url, token, process.env.DROVER_USER]);
-  if (held?.key !== key) held = { key, client: new Client({ url, token }) };
+  const { url, token, ca, fetch } = found;
+  const key = JSON.stringify([url, token, ca, process.env.DROVER_USER]);
+  if (held?.key !== key) held = { key, client: new Client({ url, token, fetch }) };
   return held.client;
 }
 

@@ -1,6 +1,7 @@
 /** What the machines of fake infra are: workers on this machine that offer what their type says. */
 import { existsSync, readFileSync, renameSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
+import type { HeadPlace } from '../head-place.ts';
 import type { WorkerProcesses } from '../worker-processes.ts';
 import type { FakeDesk, FakeHost, FakeMachineRecord } from './cloud.ts';
 import type { FakeType } from './config.ts';
@@ -8,12 +9,12 @@ import type { FakeType } from './config.ts';
 /** The folder of a second worker with the same token. */
 const copyOf = (tag: string): string => `${tag}.copy`;
 
-/** @param joinUrl where this head is now: a machine outlives the port of its head */
-export function localFakeHost(processes: WorkerProcesses, joinUrl: () => Promise<string>): FakeHost {
+/** @param place where this head is now: a machine outlives the port of its head */
+export function localFakeHost(processes: WorkerProcesses, place: () => Promise<HeadPlace>): FakeHost {
   const start = async (folder: string, machine: FakeMachineRecord, type: FakeType): Promise<void> => {
     const { cpus, memoryMiB, gpus = 'none' } = type;
     const shape = { name: `fake-${machine.tag.slice(-8)}`, cpus, memoryMiB, gpus };
-    await processes.start(folder, shape, await joinUrl(), machine.order.join.token);
+    await processes.start(folder, shape, await place(), machine.order.join.token);
   };
   return {
     boot: async (machine, type) => await start(machine.tag, machine, type),

@@ -14,6 +14,7 @@ import {
   type ProviderMachine,
   type ProviderPort,
 } from '@drover/engine';
+import type { HeadPlace } from '../head-place.ts';
 import { lastWords } from '../last-words.ts';
 import { HostLink, type Target } from './host-link.ts';
 import { installRuntime, lastLine } from './install.ts';
@@ -38,7 +39,7 @@ export interface SshPoolOptions {
   readonly dir: string;
   readonly runtime: () => Promise<Runtime>;
   /** Where this head listens, on this machine. */
-  readonly localUrl: () => Promise<string>;
+  readonly place: () => Promise<HeadPlace>;
   /** Where other machines reach it; null: nowhere. */
   readonly advertiseUrl: string | null;
   readonly log: Logger;
@@ -136,15 +137,16 @@ export class SshProvider implements ProviderPort {
     const link = this.#link(host.name);
     const port = anew ? 0 : (this.#placed.get(tag)?.port ?? 0);
     const { advertiseUrl } = this.#options;
+    const { url: local, ca } = await this.#options.place();
     const tunnel = advertiseUrl === null ? await link.dig(port, await this.#target()) : null;
-    const url = advertiseUrl ?? `http://127.0.0.1:${tunnel}`;
+    const url = advertiseUrl ?? `${new URL(local).protocol}//127.0.0.1:${tunnel}`;
     // Before it runs: whatever happens next, it is known where to look for it.
     this.#placed.put({ tag, host: host.name, port: tunnel, url });
     await link.use(async (connection) => {
       const installed = await installRuntime(host, facts, connection, await this.#options.runtime());
       const script = startScript({
         tag,
-        headUrl: url,
+        head: { url, ca },
         joinToken: token,
         name: host.name,
         cpus: facts.cpus,
@@ -221,8 +223,15 @@ export class SshProvider implements ProviderPort {
       const lines = stdout.split('\n');
       if (!lines.includes('end')) throw new ProviderError('TRANSIENT', `${name}: its list is not whole`);
       this.#problems.delete(name);
+      const saidOf = ({ tag }: Placed): string[] =>
+        lines.find((line) => line.startsWith(`${tag} `))?.split(' ') ?? [];
+      const { protocol } = new URL((await this.#options.place()).url);
+      // A head that speaks TLS now is called in vain without, and the reverse.
+      for (const each of placed)
+        if (each.port !== null && saidOf(each)[1] === 'running' && !each.url.startsWith(protocol))
+          await this.#startAnew(each, false);
       return placed.flatMap((each) => {
-        const [, status, ...said] = lines.find((line) => line.startsWith(`${each.tag} `))?.split(' ') ?? [];
+        const [, status, ...said] = saidOf(each);
         if (status === undefined) return [];
         return [shown(each, status === 'running' ? 'running' : 'stopped', lastWords(said.join(' ')))];
       });
@@ -242,10 +251,14 @@ export class SshProvider implements ProviderPort {
         link.keep(each.port, await this.#target());
         continue;
       }
-      const host = this.#host(name);
-      await this.#onHost(each.tag, stopScript(each.tag));
-      await this.#bringUp(each.tag, host, await this.#factsOf(host), null, true);
+      await this.#startAnew(each, true);
     }
+  }
+
+  async #startAnew({ tag, host: name }: Placed, otherPort: boolean): Promise<void> {
+    const host = this.#host(name);
+    await this.#onHost(tag, stopScript(tag));
+    await this.#bringUp(tag, host, await this.#factsOf(host), null, otherPort);
   }
 
   /** Lets go of all connections; the workers go on. */
@@ -255,7 +268,7 @@ export class SshProvider implements ProviderPort {
   }
 
   async #target(): Promise<Target> {
-    const { hostname, port } = new URL(await this.#options.localUrl());
+    const { hostname, port } = new URL((await this.#options.place()).url);
     return { host: hostname.replace(/^\[(.*)\]$/, '$1'), port: Number(port) };
   }
 

@@ -1,6 +1,6 @@
 /** The scripts for hosts, run by the sh of this machine. */
 import { execFileSync, spawnSync } from 'node:child_process';
-import { existsSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
@@ -50,9 +50,39 @@ describe.skipIf(!canMount)('the end of a worker on a host', () => {
 it('what the file of pools says reaches the worker as it stands there, and runs nothing', () => {
   const name = `a 'b' "c" $(touch ${join(home, 'x')}) \`id\` \\ \n; exit 7 #`;
   expect(execFileSync('sh', ['-c', `printf %s ${quote(name)}`], { encoding: 'utf8' })).toBe(name);
-  const start = { tag: 'drover-1', headUrl: 'http://h', joinToken: name, name, cpus: 1, memoryMiB: 1 };
+  const start = {
+    tag: 'drover-1',
+    head: { url: 'http://h', ca: null },
+    joinToken: name,
+    name,
+    cpus: 1,
+    memoryMiB: 1,
+  };
   const script = startScript({ ...start, runtime: 'r', node: '/bin/true' });
   const ended = spawnSync('sh', ['-s'], { input: script, env: { HOME: home }, encoding: 'utf8' });
   expect(ended.stdout).toBe('started\n');
   expect(existsSync(join(home, 'x'))).toBe(false);
+});
+
+it.each([
+  ['ca_abc', 'ca_abc\n'],
+  [null, '\n'],
+])('a worker is told the authority of its head: %s', async (ca, told) => {
+  const node = join(home, 'node');
+  writeFileSync(node, '#!/bin/sh\necho "${DROVER_CA-}" > "$HOME/told"\n', { mode: 0o755 });
+  const head = { url: 'https://h', ca };
+  const start = {
+    tag: 'drover-2',
+    head,
+    joinToken: null,
+    name: 'n',
+    cpus: 1,
+    memoryMiB: 1,
+    runtime: 'r',
+    node,
+  };
+  spawnSync('sh', ['-s'], { input: startScript(start), env: { HOME: home, PATH: process.env['PATH'] } });
+  await expect
+    .poll(() => (existsSync(join(home, 'told')) ? readFileSync(join(home, 'told'), 'utf8') : null))
+    .toBe(told);
 });

@@ -4,6 +4,8 @@
  * of the host can read.
  */
 
+import type { HeadPlace } from '../head-place.ts';
+
 /** A text as one word of sh, whatever it holds. */
 export const quote = (text: string): string => `'${text.replaceAll("'", `'\\''`)}'`;
 
@@ -38,7 +40,7 @@ const folder = (tag: string): string => `D="$HOME/.drover/worker/"${quote(tag)}\
 
 export interface WorkerStart {
   readonly tag: string;
-  readonly headUrl: string;
+  readonly head: HeadPlace;
   /** Null: it has joined before. */
   readonly joinToken: string | null;
   readonly name: string;
@@ -51,7 +53,7 @@ export interface WorkerStart {
 
 /** Starts the worker in a session of its own, unless it runs. */
 export function startScript(start: WorkerStart): string {
-  const { tag, headUrl, joinToken, name, cpus, memoryMiB, runtime, node } = start;
+  const { tag, head, joinToken, name, cpus, memoryMiB, runtime, node } = start;
   return `${FUNCTIONS}${folder(tag)}
 if alive; then echo running; exit 0; fi
 mkdir -p "$D" || exit 1
@@ -61,9 +63,10 @@ R="$HOME/.drover/runtime/"${quote(runtime)}
 NODE=${node === null ? '"$R/bin/node"' : quote(node)}
 DROVER_JOIN_TOKEN=$(cat join-token 2>/dev/null)
 export DROVER_JOIN_TOKEN
+${head.ca === null ? '' : `DROVER_CA=${quote(head.ca)}; export DROVER_CA`}
 run=nohup
 command -v setsid >/dev/null 2>&1 && run=setsid
-"$run" "$NODE" "$R/dist/bin.js" worker --json --state "$D/state" --head ${quote(headUrl)} --name ${quote(name)} \\
+"$run" "$NODE" "$R/dist/bin.js" worker --json --state "$D/state" --head ${quote(head.url)} --name ${quote(name)} \\
   --cpus ${cpus} --memory ${memoryMiB}MiB < /dev/null >> worker.log 2>&1 &
 pid=$!
 echo "$pid $(started "$pid") $(cat /proc/sys/kernel/random/boot_id)" > pid

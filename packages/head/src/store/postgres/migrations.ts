@@ -39,6 +39,8 @@ const FIRST_TABLES = [
 
 /** What came with infra, clusters and jobs. */
 const INFRA_TABLES = ['machines', 'clusters', 'jobs', 'requests'];
+/** What came with people. */
+const PEOPLE_TABLES = ['users', 'projects', 'tokens'];
 
 export const MIGRATIONS: readonly PostgresMigration[] = [
   {
@@ -50,6 +52,7 @@ export const MIGRATIONS: readonly PostgresMigration[] = [
       ${FIRST_TABLES.map((name) => table(schema, name)).join('')}`,
   },
   { version: 2, sql: (schema) => INFRA_TABLES.map((name) => table(schema, name)).join('') },
+  { version: 3, sql: (schema) => PEOPLE_TABLES.map((name) => table(schema, name)).join('') },
 ];
 
 /**

@@ -1,0 +1,64 @@
+import { readFileSync } from 'node:fs';
+import { text as readAll } from 'node:stream/consumers';
+import { Client } from '@drover/client';
+import { useContext } from '@drover/client/local';
+import type { Call, ClientFlags } from '../call.ts';
+import { locateHead, openClient } from '../connect.ts';
+import { UsageError } from '../errors.ts';
+import { printJson, wantsJson } from '../output.ts';
+import { readSecret } from './read-secret.ts';
+
+type Flags = ClientFlags & { readonly name?: string; readonly tokenFile?: string; readonly project?: string };
+
+/**
+ * `drover login [URL]`: asks the head whether it takes the token, then keeps both as a context and chooses it. The token
+ * comes from a file, from standard input, or is typed; never from the line that others see in the list of processes.
+ */
+export async function login(call: Call): Promise<number> {
+  const { command, args, terminal, config } = call;
+  const flags = command.opts<Flags>();
+  if (args.length > 1) throw new UsageError(`unexpected word "${args[1]}"`);
+  const name = flags.name ?? flags.context;
+  if (name !== undefined && !/^[\w.-]{1,64}$/.test(name))
+    throw new UsageError(`"${name}" cannot be the name of a context`, 'letters, digits, _ . and -');
+  const found = await locateHead({ ...flags, ...(args[0] !== undefined && { head: args[0] }) }, call.env);
+  const inUrl = args[0]?.includes('@') ? found.token : undefined;
+  const token = await tokenFrom(call, flags, inUrl);
+  const client = openClient({ ...found, token }, 0);
+  const me = await client.head.whoami();
+  const key = name ?? new URL(client.url).host.replace(/[^\w.-]/g, '-');
+  await useContext(config.path, key, {
+    url: client.url,
+    token,
+    ...(found.ca !== undefined && { ca: found.ca }),
+    ...(flags.project !== undefined && { project: flags.project }),
+  });
+  if (wantsJson(call))
+    printJson(call, { context: key, url: client.url, user: me.user.name, project: me.project });
+  else
+    terminal.out(
+      `${me.user.name} (${me.role} in project ${me.project}) at ${client.url}; context ${key} is in use`,
+    );
+  return 0;
+}
+
+async function tokenFrom(call: Call, flags: Flags, inUrl: string | undefined): Promise<string> {
+  const { tokenFile, token } = flags;
+  const given = tokenFile === undefined ? (inUrl ?? token ?? call.env.DROVER_TOKEN) : await read(tokenFile);
+  const text = (given || (await readSecret(call, 'token: '))).trim();
+  // Constructing a client checks its form.
+  if (text !== '') return new Client({ url: 'http://localhost', token: text }) && text;
+  throw new UsageError(
+    'no token came',
+    'an admin makes one with "drover user create" or "drover token create"',
+  );
+}
+
+async function read(file: string): Promise<string> {
+  if (file === '-') return await readAll(process.stdin);
+  try {
+    return readFileSync(file, 'utf8');
+  } catch (error) {
+    throw new UsageError(`--token-file ${file}: ${(error as Error).message}`);
+  }
+}

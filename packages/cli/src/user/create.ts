@@ -1,0 +1,37 @@
+import type { Role } from '@drover/client';
+import type { Call, ClientFlags } from '../call.ts';
+import { connect } from '../connect.ts';
+import { printJson } from '../output.ts';
+
+type Flags = ClientFlags & {
+  readonly role?: Role;
+  readonly service?: boolean;
+  readonly ttl?: number;
+  readonly withoutToken?: boolean;
+};
+
+/** `drover user create NAME`. The token is the only line on standard output. */
+export async function create(call: Call): Promise<number> {
+  const flags = call.command.opts<Flags>();
+  const { terminal, args } = call;
+  const client = await connect(call);
+  const user = await client.users.create({
+    name: args[0] ?? '',
+    ...(flags.role && { role: flags.role }),
+    ...(flags.service && { kind: 'service' }),
+  });
+  const made = flags.withoutToken
+    ? null
+    : await client.tokens.create({
+        user: user.name,
+        name: 'first',
+        ...(flags.ttl !== undefined && { ttlS: Math.ceil(flags.ttl / 1000) }),
+      });
+  if (flags.json) printJson(call, { ...user, token: made?.token ?? null });
+  else {
+    if (made) terminal.out(made.token);
+    terminal.say(`user ${user.name} (${user.role}) was made${made ? '; its token is shown this once' : ''}`);
+    if (made) terminal.say(`there: drover login ${client.url}`);
+  }
+  return 0;
+}
