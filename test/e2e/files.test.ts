@@ -66,7 +66,7 @@ const write = (path: string, text: string | Uint8Array): void => {
 };
 const quiet = { info: () => undefined, warn: () => undefined, error: () => undefined };
 const homesOn = (url = head.url, boot = 'boot-1', token = identity): Homes =>
-  openHomes({ stateDir: bench.dir, bootId: boot, head: headFiles({ url, ca: null }, token), log: quiet });
+  openHomes({ stateDir: bench.dir, bootId: boot, head: headFiles({ url, ca: null }, { token }), log: quiet });
 const home = (...path: string[]): string => join(bench.dir, 'homes', 'n1', ...path);
 const orderOf = (files: StartOrder['files'], command: StartOrder['command'] = 'true'): StartOrder =>
   orderFor(command, { home: 'n1', files });

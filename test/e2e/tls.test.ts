@@ -111,7 +111,7 @@ it('files come to a worker, and a program with the SDK calls, by the same trust 
   const { token } = JSON.parse(readFileSync(join(herd.stateOf('w'), 'identity.json'), 'utf8'));
   const { url } = herd;
   const stop = new Stopper();
-  const fileOf = (ca: string | null) => headFiles({ url, ca }, token).tree('0'.repeat(64), stop);
+  const fileOf = (ca: string | null) => headFiles({ url, ca }, { token }).tree('0'.repeat(64), stop);
   await expect(fileOf(ca)).rejects.toThrow('no tree 0000');
   for (const wrong of [other, null]) await expect(fileOf(wrong)).rejects.toThrow('--ca or DROVER_CA');
   const client = new Client({ url, token: herd.token, fetch: pinnedFetch(other) });

@@ -24,6 +24,6 @@ export type QuotaKey = (typeof QUOTA_KEYS)[number];
 export type Quotas = Readonly<Record<QuotaKey, number | null>>;
 
 /** Names of users and projects: as they stand in a flag, a header and a path. */
-const PLAIN_NAME = /^[a-z0-9](?:[a-z0-9._@+-]{0,62}[a-z0-9])?$/;
+export const PLAIN_NAME = /^[a-z0-9](?:[a-z0-9._@+-]{0,62}[a-z0-9])?$/;
 export const PLAIN_NAME_RULE = '1 to 64 of a-z, 0-9 and . _ @ + -, with a letter or digit at both ends';
 export const isPlainName = (text: string): boolean => PLAIN_NAME.test(text);

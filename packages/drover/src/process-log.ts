@@ -2,7 +2,8 @@
 import pino from 'pino';
 
 export interface ProcessLog {
-  debug(fields: Record<string, unknown>, message: string): void;
+  /** Only at that level: who writes many such lines can do without making them. */
+  debug?(fields: Record<string, unknown>, message: string): void;
   info(fields: Record<string, unknown>, message: string): void;
   warn(fields: Record<string, unknown>, message: string): void;
   error(fields: Record<string, unknown>, message: string): void;
@@ -17,5 +18,7 @@ export function makeProcessLog(component: string, level = 'info'): ProcessLog {
   const destination = pino.destination({ fd: 2, sync: true, maxLength: MOST_BUFFERED_BYTES });
   // A full disk or a closed pipe loses lines of the log; it must not end the process, which goes on when there is room.
   destination.on('error', () => undefined);
-  return pino(options, destination);
+  const log: ProcessLog = pino(options, destination);
+  if (level !== 'debug') delete log.debug;
+  return log;
 }

@@ -98,6 +98,7 @@ export class Engine {
   readonly links: Links;
   readonly #ports: Ports;
   readonly #session: SessionContext;
+  readonly #byWorker: InstancesByWorker;
   readonly #startedMs: number;
   readonly #version: string;
   /** Instances up to here were there when this head started. */
@@ -139,6 +140,7 @@ export class Engine {
     });
     this.logs = new LogService(ports, this.reads, this.links, this.streams);
     const byWorker = new InstancesByWorker(state);
+    this.#byWorker = byWorker;
     for (const row of loaded) byWorker.admit(row);
     this.workers = new WorkerService(state, ports, this.links, byWorker);
     const breaker = new Breaker(state, ports.clock, ports.log);
@@ -319,6 +321,12 @@ export class Engine {
       this.#ports.clock.wallMs(),
       this.#ports.clock.monoMs(),
     );
+  }
+
+  /** What instances on this worker lay out now. */
+  *treesOn(workerId: string): Generator<string> {
+    for (const id of this.#byWorker.of(workerId))
+      for (const file of this.state.tables.instances.get(id)?.spec.node?.files ?? []) yield file.tree;
   }
 
   /** Whether a job that has not ended is still to lay it out. */

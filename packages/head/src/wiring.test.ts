@@ -35,11 +35,10 @@ it('closes while a worker that does not answer is connected, and peers that were
 }, 20_000);
 
 it.each([
-  ['without TLS', '0.0.0.0', null, 1],
-  ['without TLS, on loopback', '127.0.0.1', null, 0],
-  ['with TLS', '0.0.0.0', { files: null }, 0],
-])('a head that others reach says so in its log when it is %s', async (_, host, tls, warnings) => {
-  const head = await startTestHead({ host, tls });
+  ['without TLS', null, 1],
+  ['with TLS', { files: null }, 0],
+])('a head that others reach says so in its log when it is %s', async (_, tls, warnings) => {
+  const head = await startTestHead({ host: '0.0.0.0', tls });
   await head.close();
   expect(head.complaints.filter((line) => line.includes('reach this head without TLS'))).toHaveLength(
     warnings,

@@ -13,7 +13,14 @@ import { openFolderBlobs } from './blobs/folder-blobs.ts';
 import { openFileStore } from './files/file-store.ts';
 import { startSweep } from './files/sweep-timer.ts';
 import { abortsOf } from './http/abort.ts';
-import { KEEP_ALIVE_MS, keepAlive, makeApp, type RouteContext, type RouteNeed, routesOf } from './http/app.ts';
+import {
+  KEEP_ALIVE_MS,
+  keepAlive,
+  makeApp,
+  type RouteContext,
+  type RouteNeed,
+  routesOf,
+} from './http/app.ts';
 import { clusterRoutes } from './http/clusters.ts';
 import { fileRoutes } from './http/files.ts';
 import { eventRoutes, headRoutes } from './http/head.ts';

@@ -50,7 +50,7 @@ export async function startSocketWorker(options: SocketWorkerOptions): Promise<S
         memory = now;
       },
       noteContact: () => undefined,
-      dialLog: logDialer(head, token),
+      dialLog: logDialer(head, { token }),
     },
     {
       session: crypto.randomUUID(),
@@ -69,6 +69,12 @@ export async function startSocketWorker(options: SocketWorkerOptions): Promise<S
     },
   );
   await agent.start();
-  const link = openControlLink({ head, token, agent, log, onRefused: (why) => log.error({}, why) });
+  const link = openControlLink({
+    head,
+    secret: { token },
+    agent,
+    log,
+    onRefused: (why) => log.error({}, why),
+  });
   return { workerId, disk, online: agent.welcomed, close: () => link.close() };
 }

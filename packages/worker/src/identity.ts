@@ -19,6 +19,12 @@ export interface Identity {
   readonly herd: string;
   /** The one authority that this worker trusts, see `parseCa`; none: it was told none. */
   readonly ca?: string | null;
+  /** The secret before this one: a head that was restored from an older copy may know only that. */
+  readonly previous?: string;
+  /** When this one came, Unix ms; how long it is good, and when the next one is asked for, in seconds since. */
+  readonly obtainedMs?: number;
+  readonly ttlS?: number;
+  readonly renewAfterS?: number;
 }
 
 /** A join that cannot succeed by trying again. */
@@ -41,7 +47,8 @@ async function readJson<T>(path: string): Promise<T | null> {
 export const readIdentity = (stateDir: string): Promise<Identity | null> =>
   readJson<Identity>(join(stateDir, 'identity.json'));
 
-const writeIdentity = (stateDir: string, identity: Identity): void =>
+/** Durable when it returns. */
+export const writeIdentity = (stateDir: string, identity: Identity): void =>
   writeAtomic(join(stateDir, 'identity.json'), `${JSON.stringify(identity)}\n`);
 
 const HERE = /^http:\/\/(?:127\.[\d.]+|\[::1\]|localhost)(?::|\/|$)/i;
@@ -125,10 +132,12 @@ export async function joinHerd(options: {
   readonly head: HeadAddress;
   readonly joinToken: string;
   readonly name: string | null;
+  /** One that has expired: this worker joins again as itself. */
+  readonly expired: Identity | null;
   readonly onRetry: (why: string) => void;
 }): Promise<Identity> {
   const pendingPath = join(options.stateDir, 'joining.json');
-  let pending = await readJson<{ workerId: string }>(pendingPath);
+  let pending = options.expired ?? (await readJson<{ workerId: string }>(pendingPath));
   if (!pending) {
     pending = { workerId: randomUUID() };
     writeAtomic(pendingPath, `${JSON.stringify(pending)}\n`);
@@ -138,9 +147,11 @@ export async function joinHerd(options: {
       const { status, text } = await postJson(options.head, '/v1/join', options.joinToken, {
         workerId: pending.workerId,
         name: options.name,
+        identity: options.expired?.token ?? null,
       });
       if (status >= 200 && status < 300) {
-        const identity: Identity = { ...(JSON.parse(text) as JoinReply), ca: options.head.ca };
+        const reply = JSON.parse(text) as JoinReply;
+        const identity: Identity = { ...reply, ca: options.head.ca, obtainedMs: Date.now() };
         writeIdentity(options.stateDir, identity);
         return identity;
       }

@@ -17,6 +17,7 @@ import {
 import { openControlLink } from './link/control-link.ts';
 import { logDialer } from './link/log-dialer.ts';
 import { bootId, createMachine } from './os/index.ts';
+import { hasExpired, keepSecret } from './secret.ts';
 
 export interface WorkerOptions {
   /** The state folder, held by the caller's lock. */
@@ -60,7 +61,13 @@ export async function startWorker(options: WorkerOptions): Promise<RunningWorker
   const head = trustedHead(stateDir, identity, { url: headUrl, ca: options.ca }, () =>
     log.warn({ headUrl }, 'this worker was told another authority to trust; it trusts that one from now on'),
   );
-  if (!identity) {
+  const expired = identity && hasExpired(identity) ? identity : null;
+  if (expired && options.joinToken === null)
+    log.error(
+      {},
+      'the identity of this worker has expired: start it once with --join-token, and it is itself again',
+    );
+  if (!identity || (expired && options.joinToken !== null)) {
     if (options.joinToken === null)
       throw new JoinRefused(
         'this worker has no identity yet: pass --join-token (make one with "drover join-token create")',
@@ -71,10 +78,12 @@ export async function startWorker(options: WorkerOptions): Promise<RunningWorker
       head,
       joinToken: options.joinToken,
       name: options.name,
+      expired,
       onRetry,
     });
   }
-  const { workerId, token } = identity;
+  const { workerId } = identity;
+  const secret = keepSecret({ stateDir, head, identity, log });
   const boot = bootId();
   const machine = await createMachine({
     stateDir,
@@ -95,12 +104,12 @@ export async function startWorker(options: WorkerOptions): Promise<RunningWorker
         defer: (fn) => void setImmediate(fn),
       },
       machine,
-      homes: openHomes({ stateDir, bootId: boot, head: headFiles(head, token), log }),
+      homes: openHomes({ stateDir, bootId: boot, head: headFiles(head, secret), log }),
       log,
       toBase64: (bytes) => Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength).toString('base64'),
       remember: async (memory) => writeMemory(stateDir, memory),
       noteContact: (monoMs) => noteContact(stateDir, boot, monoMs),
-      dialLog: logDialer(head, token),
+      dialLog: logDialer(head, secret),
     },
     {
       session: randomUUID(),
@@ -113,11 +122,12 @@ export async function startWorker(options: WorkerOptions): Promise<RunningWorker
     },
   );
   await agent.start();
-  const link = openControlLink({ head, token, agent, log, onRefused: options.onRefused });
+  const link = openControlLink({ head, secret, agent, log, onRefused: options.onRefused });
   return {
     workerId,
     online: agent.welcomed,
     async close() {
+      secret.close();
       link.close();
       await machine.close();
     },

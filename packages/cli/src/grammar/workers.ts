@@ -14,11 +14,14 @@ export function workerCommands(run: Run): Command[] {
 
 function worker(run: Run): Command {
   const command = withHead(
-    makeCommand('worker', 'run a worker in the foreground; with a verb: list, show, delete or install'),
+    makeCommand(
+      'worker',
+      'run a worker in the foreground; with a verb: list, show, delete, revoke or install',
+    ),
   )
     .enablePositionalOptions()
     .allowExcessArguments()
-    .usage('[options] | list | show | delete | install')
+    .usage('[options] | list | show | delete | revoke | install')
     .option('--state <dir>', 'state folder; its identity lies there (default: worker below the state folder)')
     .option('--join-token <token>', 'to join with; ignored once there is an identity')
     .option('--name <name>', 'name of the worker')
@@ -47,12 +50,17 @@ function worker(run: Run): Command {
     .option('--all-offline', 'all that are OFFLINE')
     .option('-y, --yes', 'do not ask');
   remove.action(async () => await run(remove, async () => (await import('../worker/delete.ts')).remove));
+  const revoke = withHead(makeCommand('revoke', 'cut a worker off for good: for a machine in wrong hands'))
+    .argument('<worker>', 'id or name')
+    .option('-y, --yes', 'do not ask');
+  revoke.action(async () => await run(revoke, async () => (await import('../worker/revoke.ts')).revoke));
   const install = installCommand(
     run,
     'worker',
     async () => (await import('../worker/install.ts')).installWorker,
   );
-  return command.addCommand(list).addCommand(show).addCommand(remove).addCommand(install);
+  for (const verb of [list, show, remove, revoke, install]) command.addCommand(verb);
+  return command;
 }
 
 function joinToken(run: Run): Command {

@@ -30,7 +30,8 @@ interface Flags extends ClientFlags {
 export async function runWorker(call: Call): Promise<number> {
   const flags = call.command.opts<Flags>();
   const { terminal, env, args } = call;
-  if (args[0] !== undefined) throw unknownVerb('worker', args[0], ['list', 'show', 'delete', 'install']);
+  if (args[0] !== undefined)
+    throw unknownVerb('worker', args[0], ['list', 'show', 'delete', 'revoke', 'install']);
   const state = resolve(flags.state || join(stateRoot(env), 'worker'));
   if (flags.pool !== undefined && flags.joinToken !== undefined)
     throw new UsageError(

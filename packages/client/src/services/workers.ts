@@ -67,6 +67,17 @@ export class Workers {
     }
   }
 
+  /** Voids its identity and cuts its link: for a machine in wrong hands. @throws {DroverError} WORKER_NOT_FOUND */
+  async revoke(ref: string, options: CallOptions = {}): Promise<WorkerView> {
+    return await this.#transport.json<WorkerView>({
+      method: 'POST',
+      path: `/v1/workers/${segment(ref)}/revoke`,
+      body: {},
+      repeat: isUuid(ref) ? 'always' : 'unsent',
+      signal: options.signal,
+    });
+  }
+
   /** Forgets all OFFLINE workers. @returns how many there were. */
   async deleteAllOffline(options: CallOptions = {}): Promise<number> {
     const { deleted } = await this.#transport.json<{ deleted: number }>({

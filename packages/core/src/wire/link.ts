@@ -26,6 +26,7 @@ export const LINK_CLOSE = {
   unauthenticated: 4401,
   identityInUse: 4409,
   deleted: 4410,
+  revoked: 4411,
   stopping: 4503,
 } as const;
 

@@ -1,10 +1,10 @@
 /** `/v1/users`, `/v1/projects`, `/v1/tokens`, `/v1/whoami` and `/v1/audit`. */
 import { z } from 'zod';
-import { isPlainName, PLAIN_NAME_RULE, ROLES, USER_KINDS, USER_STATUSES } from '../people.ts';
+import { PLAIN_NAME, PLAIN_NAME_RULE, ROLES, USER_KINDS, USER_STATUSES } from '../people.ts';
 import { flag, LIMITS } from './fields.ts';
 import { eventView } from './head.ts';
 
-const plainName = z.string().refine(isPlainName, PLAIN_NAME_RULE);
+const plainName = z.string().regex(PLAIN_NAME, PLAIN_NAME_RULE);
 const role = z.enum(ROLES);
 const time = z.iso.datetime();
 /** What an admin writes about something, for people. */

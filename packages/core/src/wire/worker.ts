@@ -93,6 +93,11 @@ export type WorkerPage = z.output<typeof workerPage>;
 export const workerListQuery = z.strictObject({
   status: workerStatus.optional().describe('Only those of this status.'),
 });
+export const workersDeleteQuery = z.strictObject({
+  status: z
+    .literal('OFFLINE', 'must be OFFLINE: only these can be deleted')
+    .describe('Has to be given: it is what makes a call about all of them deliberate.'),
+});
 export const workerGetQuery = z.strictObject({
   wait: workerStatus.optional().describe('Hold the reply until it has this status.'),
   timeoutMs: z.coerce
@@ -150,7 +155,19 @@ export const joinTokenPage = z.object({ items: z.array(joinTokenView) });
 export const joinBody = z.strictObject({
   name: name.nullish(),
   workerId: uuid.describe('Chosen by the worker, so that a join whose answer was lost can be repeated.'),
+  /** The one that it had: a worker whose identity has expired joins again as itself. */
+  identity: z.string().max(300).nullish(),
 });
 export type JoinBody = z.output<typeof joinBody>;
-export const joinReply = z.object({ workerId: z.string(), token: z.string(), herd: z.string() });
+/** How long an identity is good, and after how long its worker asks for the next; seconds since it came. */
+const identityLife = { ttlS: z.number(), renewAfterS: z.number() };
+export const joinReply = z.object({
+  workerId: z.string(),
+  token: z.string(),
+  herd: z.string(),
+  ...identityLife,
+});
 export type JoinReply = z.output<typeof joinReply>;
+/** `POST /v1/link/identity`: the next identity of the worker that asks. */
+export const identityReply = z.object({ token: z.string(), ...identityLife });
+export type IdentityReply = z.output<typeof identityReply>;

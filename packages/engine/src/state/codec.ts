@@ -9,6 +9,7 @@ const VERSIONS: Partial<Record<CollectionName, number>> = {
   reservations: 3,
   workers: 2,
   joinTokens: 2,
+  identities: 2,
   events: 2,
 };
 const versionOf = (collection: CollectionName): number => VERSIONS[collection] ?? 1;
@@ -25,6 +26,7 @@ const UPCASTERS: Partial<Record<CollectionName, Record<number, Upcaster>>> = {
   },
   workers: { 1: (body) => ({ ...body, place: DEFAULT_PLACE, machine: null, draining: false }) },
   joinTokens: { 1: (body) => ({ ...body, place: DEFAULT_PLACE, machine: null }) },
+  identities: { 1: (body) => ({ ...body, next: null, expiresMs: null }) },
   events: { 1: (body) => ({ ...body, actorKind: kindOf(String(body['actor'])), source: null }) },
   reservations: {
     1: (body) => ({ ...body, leftBy: null }),

@@ -154,10 +154,15 @@ export interface WorkerRow extends RowBase {
   readonly lastSeenMs: number | null;
 }
 
-/** A worker's identity: the digest of its token. The id is the worker's. */
+/** A worker's identity: the digest of its secret. The id is the worker's. */
 export interface IdentityRow extends RowBase {
   readonly id: WorkerId;
+  readonly status: 'VALID' | 'DELETED' | 'REVOKED';
   readonly digest: string;
+  /** The digest of the secret that it was given last and has not come with yet. */
+  readonly next: string | null;
+  /** Null: made before identities expired, and not renewed since. */
+  readonly expiresMs: number | null;
   readonly createdMs: number;
   /** When its worker was deleted; it may come back to be told so, and can do nothing else. */
   readonly deletedMs?: number | null;

@@ -40,7 +40,8 @@ export async function storeInlineLogs(
     if (isCurrent ? row.log?.archived : !isRemnant(state, workerId, item)) return;
     try {
       const bytes = ports.random.fromBase64(item.inlineLog);
-      ports.meter?.archived(await ports.blobs.put(logKey(item.instance, item.attempt), bytes));
+      const written = await ports.blobs.put(logKey(item.instance, item.attempt), bytes);
+      ports.meter?.archived(written);
       archived.add(`${item.instance}/${item.attempt}`);
     } catch (err) {
       const message = 'could not store a log; it stays with its worker until it can be archived';

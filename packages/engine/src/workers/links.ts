@@ -2,7 +2,7 @@
  * The open control links and what is known only through them. Soft state: nothing here is stored, and after a restart
  * of the head it is learned anew from the first messages.
  */
-import type { HeadFrame } from '@drover/core/wire';
+import { type HeadFrame, LINK_CLOSE } from '@drover/core/wire';
 import type { Origin } from '../origin.ts';
 import type { Clock, LinkPort, Meter } from '../ports.ts';
 import type { State } from '../state/state.ts';
@@ -115,6 +115,14 @@ export class Links {
     this.heardMs.delete(workerId);
     this.unknown.delete(workerId);
     this.#losses.delete(workerId);
+  }
+
+  /** Its identity was revoked: what is open ends now, and nothing it says any more is heard. */
+  revoke(workerId: string): void {
+    const link = this.#links.get(workerId);
+    if (!link) return;
+    this.#links.delete(workerId);
+    link.port.close(LINK_CLOSE.revoked, 'the identity of this worker was revoked');
   }
 
   /** @returns true when it was this worker's present link. */

@@ -11,15 +11,16 @@ import type { Ports } from '../ports.ts';
 import type { JoinTokenRow, WorkerRow } from '../state/rows.ts';
 import type { State } from '../state/state.ts';
 import type { Transaction } from '../state/transaction.ts';
+import { Identities, type IssuedIdentity } from './identities.ts';
 import type { Links } from './links.ts';
-import { giveUpWorker } from './move.ts';
+import { giveUpWorker, moveWorker } from './move.ts';
 
 export class WorkerService {
   readonly #state: State;
   readonly #ports: Ports;
   readonly #links: Links;
   readonly #byWorker: InstancesByWorker;
-  readonly #byDigest = new Map<string, string>();
+  readonly identities: Identities;
   readonly #waiters = new Set<() => void>();
 
   constructor(state: State, ports: Ports, links: Links, byWorker: InstancesByWorker) {
@@ -27,52 +28,34 @@ export class WorkerService {
     this.#ports = ports;
     this.#links = links;
     this.#byWorker = byWorker;
-    for (const row of state.tables.identities.all()) this.#byDigest.set(row.digest, row.id);
+    this.identities = new Identities(state, ports);
     state.subscribe(({ changes }) => {
       if (changes.some((change) => change.collection === 'workers'))
         for (const wake of [...this.#waiters]) wake();
     });
   }
 
-  /** The worker whose token this is, or null. */
-  authenticate(token: string): string | null {
-    return this.#byDigest.get(this.#ports.random.digest(token)) ?? null;
-  }
-
   /**
    * Exchanges a join token for an identity. The worker chose its id: joining again with the same id and token replaces
-   * the identity of a worker that has never been connected, so a join whose answer was lost can be repeated.
+   * the identity of a worker that has never been connected, so a join whose answer was lost can be repeated. One whose
+   * identity has expired joins again as itself, when it still has that.
    * @throws {DroverError} WORKER_IDENTITY_IN_USE, STORE_FULL
    */
-  join(actor: Actor, token: JoinTokenRow, body: JoinBody): { workerId: string; token: string } {
+  join(actor: Actor, token: JoinTokenRow, body: JoinBody): IssuedIdentity & { readonly workerId: string } {
     this.#state.assertWritable();
-    const secret = this.#ports.random.token('drvw_');
-    const digest = this.#ports.random.digest(secret);
     const now = this.#ports.clock.wallMs();
-    this.#state.transact(actor, (tx) => {
+    const issued = this.#state.transact(actor, (tx) => {
       const existing = tx.get('workers', body.workerId);
-      if (existing?.offer) throw new DroverError('WORKER_IDENTITY_IN_USE', { ref: body.workerId });
+      const comesBack = body.identity != null && this.identities.isExpired(body.workerId, body.identity);
+      if (existing?.offer && !comesBack)
+        throw new DroverError('WORKER_IDENTITY_IN_USE', { ref: body.workerId });
       if (token.machine !== null) this.#joinMachine(tx, token.machine, body.workerId as WorkerId);
-      const earlier = tx.get('identities', body.workerId);
-      if (earlier) this.#byDigest.delete(earlier.digest);
-      if (!existing) {
-        this.#putWorker(tx, actor, token, body, now);
+      if (!existing) this.#putWorker(tx, token, body, now);
+      if (!existing || comesBack)
         tx.put('joinTokens', { ...token, used: (tx.get('joinTokens', token.id)?.used ?? 0) + 1 });
-      }
-      tx.put('identities', {
-        ...earlier,
-        id: body.workerId as WorkerId,
-        project: DEFAULT_PROJECT,
-        name: null,
-        status: 'VALID',
-        deletedMs: null,
-        owner: `workers/${body.workerId}`,
-        digest,
-        createdMs: now,
-      });
+      return this.identities.issueIn(tx, body.workerId as WorkerId);
     });
-    this.#byDigest.set(digest, body.workerId);
-    return { workerId: body.workerId, token: secret };
+    return { workerId: body.workerId, ...issued };
   }
 
   /** The first worker that joins for a machine is its worker. @throws {DroverError} JOIN_TOKEN_INVALID for any other */
@@ -91,7 +74,7 @@ export class WorkerService {
     throw new DroverError('JOIN_TOKEN_INVALID');
   }
 
-  #putWorker(tx: Transaction, actor: Actor, token: JoinTokenRow, body: JoinBody, now: number): void {
+  #putWorker(tx: Transaction, token: JoinTokenRow, body: JoinBody, now: number): void {
     tx.put('workers', {
       id: body.workerId as WorkerId,
       project: DEFAULT_PROJECT,
@@ -180,6 +163,22 @@ export class WorkerService {
     });
   }
 
+  /**
+   * Its identity is void at once, and its link is cut: for a machine that is in wrong hands. What runs there goes the way
+   * of a lost worker. @throws {DroverError} WORKER_NOT_FOUND
+   */
+  revoke(actor: Actor, id: string): void {
+    this.#state.assertWritable();
+    this.#state.transact(actor, (tx) => {
+      const row = tx.get('workers', id);
+      if (!row) throw new DroverError('WORKER_NOT_FOUND', { ref: id });
+      this.identities.revokeIn(tx, actor, row.id, row.name);
+      const reason = { code: 'REVOKED', message: `its identity was revoked by ${actor.name}` };
+      if (row.status === 'ONLINE') moveWorker(tx, row, 'doubt', this.#ports.clock.wallMs(), reason);
+    });
+    this.#links.revoke(id);
+  }
+
   deleteAllOffline(actor: Actor): number {
     this.#state.assertWritable();
     return this.#state.transact(actor, (tx) => {
@@ -231,7 +230,12 @@ export class WorkerService {
     }
     const identity = tx.get('identities', row.id);
     // It may come back with what was given up here: it is told to stop that, and then that it was deleted.
-    if (identity) tx.put('identities', { ...identity, status: 'DELETED', deletedMs: now });
+    if (identity)
+      tx.put('identities', {
+        ...identity,
+        status: identity.status === 'REVOKED' ? 'REVOKED' : 'DELETED',
+        deletedMs: now,
+      });
     tx.delete('workers', row.id);
     tx.event({
       noun: 'workers',

@@ -193,6 +193,10 @@ export class WorkerSession {
 
   #hello(frame: Extract<WorkerFrame, { type: 'hello' }>, message: WorkerMessage): void {
     const { state, ports, links, timing } = this.#context;
+    if (state.tables.identities.get(this.#workerId)?.status === 'REVOKED') {
+      this.#port.close(LINK_CLOSE.revoked, 'the identity of this worker was revoked');
+      return;
+    }
     const protocol = Math.min(frame.protocol, LINK_PROTOCOL);
     if (protocol < Math.max(OLDEST_LINK_PROTOCOL, frame.oldest ?? frame.protocol)) {
       const theirs = `${frame.oldest ?? frame.protocol} to ${frame.protocol}`;

@@ -52,7 +52,7 @@ export function makeGuard(
   const isAdmin = (digest: string): boolean => timingSafeEqual(Buffer.from(digest, 'hex'), adminDigest);
 
   const worker = (request: IncomingMessage): string => {
-    const workerId = engine.workers.authenticate(tokenOf(request) ?? '');
+    const workerId = engine.workers.identities.authenticate(tokenOf(request) ?? '');
     if (workerId === null) throw new DroverError('UNAUTHENTICATED');
     return workerId;
   };
@@ -84,7 +84,7 @@ export function makeGuard(
         };
         return { actor, bearer, key: `token ${bearer.token.id}` };
       }
-      const workerId = engine.workers.authenticate(token);
+      const workerId = engine.workers.identities.authenticate(token);
       if (workerId === null) throw new DroverError('UNAUTHENTICATED');
       return { actor: { ...workerActor(workerId), ...common }, bearer: null, key: `worker ${workerId}` };
     },

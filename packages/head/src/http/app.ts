@@ -1,6 +1,6 @@
 /** The HTTP server without its routes: parsing, authentication, errors, limits. */
 import { pyletNotFound, skypilotNotFound } from '@drover/compat';
-import { DroverError } from '@drover/core';
+import { DroverError, invalid } from '@drover/core';
 import type { Actor, Bearer, Engine, Logger } from '@drover/engine';
 import Fastify, {
   type FastifyBaseLogger,
@@ -18,6 +18,7 @@ import type { Access, Guard } from '../auth/guard.ts';
 import { REQUEST_ID_HEADER, requestIdOf } from '../telemetry/request-id.ts';
 import type { HeadTls } from '../tls/head-tls.ts';
 import type { Abort } from './abort.ts';
+import { answerClientError, HEADERS_MS } from './client-error.ts';
 import { errorBody, setErrorHandler } from './errors.ts';
 import type { HostRules } from './host-rules.ts';
 import { endSlowBodies } from './slow-bodies.ts';
@@ -100,7 +101,7 @@ export interface Edge {
 }
 
 export function makeApp(log: Logger, { engine, guard, limits, hosts, tls, watch }: Edge): App {
-  const server = { ...keepAlive, headersTimeout: 20_000, maxHeaderSize: MOST_HEADER_BYTES };
+  const server = { ...keepAlive, headersTimeout: HEADERS_MS, maxHeaderSize: MOST_HEADER_BYTES };
   const app = Fastify({
     logger: false,
     bodyLimit: BODY_BYTES,
@@ -114,6 +115,7 @@ export function makeApp(log: Logger, { engine, guard, limits, hosts, tls, watch 
     rewriteUrl: (request) => plainPath(request.url ?? '/'),
     routerOptions: { ignoreTrailingSlash: true, ignoreDuplicateSlashes: true, maxParamLength: 700 },
     return503OnClosing: true,
+    clientErrorHandler: answerClientError,
     // What the router itself refuses: a path that cannot be decoded, or is too long.
     frameworkErrors: (_error, request, reply) => {
       const path = (request.url.split('?')[0] ?? '').slice(0, 200);
@@ -146,11 +148,14 @@ export function makeApp(log: Logger, { engine, guard, limits, hosts, tls, watch 
   // A call without a body says so by sending none, whatever its content type is.
   app.addContentTypeParser('application/json', { parseAs: 'string' }, (request, body, done) => {
     if (body === '') done(null, undefined);
+    // Fastify takes it for no body at all.
+    else if (body === 'null' && request.url.startsWith('/v1/'))
+      done(invalid('body', 'must be an object', null));
     else void parseJson(request, body as string, done);
   });
   app.removeContentTypeParser('text/plain');
   setErrorHandler(app, log, BODY_BYTES);
-  app.setNotFoundHandler(async (request, reply) => {
+  const notFound = async (request: FastifyRequest, reply: FastifyReply) => {
     const path = request.url.split('?')[0] ?? '';
     const others = [...methods].find(([pattern]) => patternMatches(pattern, path))?.[1];
     const foreign = pyletNotFound(path, others !== undefined) ?? skypilotNotFound(request, path);
@@ -162,6 +167,11 @@ export function makeApp(log: Logger, { engine, guard, limits, hosts, tls, watch 
         allowed: [...others].join(', '),
       });
     throw new DroverError('ROUTE_NOT_FOUND', { method: request.method, path: path.slice(0, 200) });
+  };
+  app.setNotFoundHandler(notFound);
+  // Before its body is looked at: what is sent there is nobody's.
+  app.addHook('onRequest', async (request, reply) => {
+    if (request.is404) await notFound(request, reply);
   });
   return app;
 }

@@ -33,6 +33,7 @@ import {
   startBody,
   workerGetQuery,
   workerListQuery,
+  workersDeleteQuery,
 } from '@drover/core/wire';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { z } from 'zod';
@@ -152,6 +153,7 @@ const HELD: [name: string, schema: z.ZodType, fields: Record<string, string>][] 
   ['machineListQuery', machineListQuery, { all: 'filter' }],
   ['joinBody', joinBody, { name: 'of the worker', workerId: 'its id' }],
   ['workerListQuery', workerListQuery, { status: 'filter' }],
+  ['workersDeleteQuery', workersDeleteQuery, { status: 'must be OFFLINE' }],
   ['workerGetQuery', workerGetQuery, { wait: 'long poll', timeoutMs: 'its length' }],
   ['filesMissing', filesMissing, { sha256: 'which are asked for' }],
   ['contentQuery', contentQuery, { offset: 'where a part begins', size: 'of the whole; checked' }],

@@ -42,6 +42,7 @@ export function setErrorHandler(app: FastifyInstance, log: Logger, limitBytes: n
       known = new DroverError('INTERNAL', { requestId: request.id });
     }
     if (known.status === 503 || known.status === 429) reply.header('retry-after', RETRY_AFTER_S);
+    if (known.code === 'METHOD_NOT_ALLOWED') reply.header('allow', String(known.details['allowed']));
     if (known.status === 401) reply.header('www-authenticate', 'Basic realm="drover", Bearer');
     return reply.status(known.status).send(errorBody(known, request.id));
   });

@@ -6,18 +6,34 @@ import { join } from 'node:path';
 import { packHeader, readPack, type TreeEntry, treeText } from '@drover/core';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { openFileStore } from '../files/file-store.ts';
+import { LinkClient } from '../testing/link-client.ts';
 import { startTestHead, type TestHead } from '../testing/test-head.ts';
 
 let head: TestHead;
+let worker: LinkClient;
 let workerToken: string;
 beforeAll(async () => {
   head = await startTestHead();
-  const { json: join1 } = await head.call('POST', '/v1/join-tokens', {});
-  const body = { workerId: crypto.randomUUID() };
-  const auth = { authorization: `Bearer ${join1.token}` };
-  workerToken = (await head.call('POST', '/v1/join', body, auth)).json.token;
+  worker = await LinkClient.open(head);
+  workerToken = worker.token;
+  worker.send([worker.hello({ protocol: 2 })]);
+  await worker.next('welcome');
+  worker.send([{ type: 'inventory', items: [] }]);
 });
-afterAll(() => head.close());
+afterAll(async () => {
+  worker.ws.terminate();
+  await head.close();
+});
+
+/** A job that lays out this tree is on the worker. */
+async function layOut(tree: string): Promise<void> {
+  const choices = [{ cpus: { amount: 0.1, atLeast: true } }];
+  const task = { workdir: tree, run: 'true', resources: { choices } };
+  worker.send([{ type: 'ping', sentMs: Date.now() }]);
+  const launched = await head.call('POST', '/v1/clusters/launch', { task, retryUntilUp: true });
+  expect(launched.status).toBe(202);
+  await worker.until((frame) => frame.type === 'start' && JSON.stringify(frame).includes(tree));
+}
 
 const hashOf = (bytes: Uint8Array | string): string => createHash('sha256').update(bytes).digest('hex');
 
@@ -136,7 +152,10 @@ describe('a large content', () => {
     expect(await missing(other)).toEqual([other]);
   });
 
-  it('is fetched by a worker, from any offset', async () => {
+  it('is fetched by the worker on which it is laid out, from any offset', async () => {
+    expect((await fetchAsWorker(`/v1/link/files/${sha256}`)).status).toBe(404);
+    const text = [...treeText([{ ...fileEntry('whole', ''), size: whole.length, sha256 }])].join('');
+    await layOut((await send('POST', '/v1/trees', text)).json['tree'] ?? '');
     const reply = await fetchAsWorker(`/v1/link/files/${sha256}?offset=2999990`);
     expect(Buffer.from(await reply.arrayBuffer()).equals(whole.subarray(-10))).toBe(true);
     expect((await fetchAsWorker(`/v1/link/files/${hashOf('nothing')}`)).status).toBe(404);
@@ -157,6 +176,8 @@ describe('a tree', () => {
     // The same in any other order and form.
     const loose = JSON.stringify({ entries: [...entries].reverse(), v: 1 }, null, 2);
     expect((await send('POST', '/v1/trees', loose)).json).toEqual(json);
+    expect((await fetchAsWorker(`/v1/link/trees/${hashOf(text)}`)).status).toBe(404);
+    await layOut(hashOf(text));
     expect(await (await fetchAsWorker(`/v1/link/trees/${hashOf(text)}`)).text()).toBe(text);
     const pack = await fetchAsWorker('/v1/link/files', { sha256: [hashOf('two'), hashOf('one')] });
     const got: string[] = [];
@@ -217,7 +238,7 @@ describe('a tree', () => {
 describe('access', () => {
   it('a worker sends nothing, and reads under its own identity only', async () => {
     expect((await send('POST', '/v1/files/pack', packOf('w'), workerToken)).status).toBe(403);
-    expect((await head.call('GET', `/v1/link/trees/${hashOf('x')}`)).status).toBe(401);
+    expect((await head.call('GET', `/v1/link/trees/${hashOf('x')}`)).status).toBe(403);
   });
 
   it('a hash that is none is refused', async () => {

@@ -24,6 +24,7 @@ import type { FastifyReply } from 'fastify';
 import { z } from 'zod';
 import { Slots } from '../blobs/slots.ts';
 import type { FileStore } from '../files/file-store.ts';
+import { FileGrants } from '../files/grants.ts';
 import { entriesOf } from '../files/tree-text.ts';
 import type { App, RouteContext } from './app.ts';
 
@@ -131,7 +132,14 @@ function sendRoutes(app: App, files: FileStore): void {
   );
 }
 
-function workerRoutes(app: App, { files, log }: RouteContext & { readonly files: FileStore }): void {
+function workerRoutes(
+  app: App,
+  { engine, guard, files, log }: RouteContext & { readonly files: FileStore },
+): void {
+  const grants = new FileGrants(
+    (workerId) => engine.treesOn(workerId),
+    (tree) => files.readTree(tree),
+  );
   const send = async (reply: FastifyReply, id: string, bytes: AsyncIterable<Uint8Array>): Promise<void> => {
     reply.hijack();
     reply.raw.writeHead(200, { 'content-type': 'application/octet-stream', 'cache-control': 'no-store' });
@@ -147,6 +155,8 @@ function workerRoutes(app: App, { files, log }: RouteContext & { readonly files:
     { ...hidden, schema: { hide: true, params: treeParams } as never },
     async (request, reply) => {
       const { tree } = request.params as { tree: string };
+      if (!grants.mayReadTree(guard.worker(request.raw), tree))
+        throw new DroverError('TREE_NOT_FOUND', { tree });
       const found = await files.treeStream(tree);
       if (!found) throw new DroverError('TREE_NOT_FOUND', { tree });
       await send(reply, request.id, found.bytes);
@@ -166,6 +176,8 @@ function workerRoutes(app: App, { files, log }: RouteContext & { readonly files:
     async (request, reply) => {
       const { sha256: wanted } = request.params as { sha256: string };
       const { offset } = request.query as { offset: number };
+      if (!(await grants.mayReadContents(guard.worker(request.raw), [wanted])))
+        throw new DroverError('CONTENT_NOT_FOUND', { sha256: wanted });
       const bytes = await files.contentFrom(wanted, offset);
       if (!bytes) throw new DroverError('CONTENT_NOT_FOUND', { sha256: wanted });
       await send(reply, request.id, bytes);
@@ -177,6 +189,8 @@ function workerRoutes(app: App, { files, log }: RouteContext & { readonly files:
     { ...hidden, schema: { hide: true, body: packQuery } as never },
     async (request, reply) => {
       const { sha256: wanted } = request.body as z.output<typeof packQuery>;
+      if (!(await grants.mayReadContents(guard.worker(request.raw), wanted)))
+        throw new DroverError('CONTENT_NOT_FOUND', { sha256: wanted[0] });
       for (const each of wanted) {
         const size = await files.size(each);
         if (size === null || size > PACKED_BYTES)

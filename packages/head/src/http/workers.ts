@@ -1,7 +1,7 @@
 /** `/v1/workers`, `/v1/join-tokens` and `/v1/join`. */
-import { invalid } from '@drover/core';
 import {
   deletedCount,
+  identityReply,
   joinBody,
   joinReply,
   joinTokenCreate,
@@ -10,6 +10,7 @@ import {
   workerGetQuery,
   workerListQuery,
   workerPage,
+  workersDeleteQuery,
   workerView,
 } from '@drover/core/wire';
 import { z } from 'zod';
@@ -84,21 +85,40 @@ export function workerRoutes(app: App, { engine, actorOf }: RouteContext): void 
     },
   );
 
+  app.post(
+    '/v1/workers/:ref/revoke',
+    {
+      config: { access: 'admin' },
+      schema: {
+        operationId: 'workersRevoke',
+        description:
+          'Its link is cut and nobody is let in with its identity: for a machine in wrong hands. What runs there goes the way of a lost worker. To use the machine again, delete the worker and join anew.',
+        errors: ['WORKER_NOT_FOUND', 'AMBIGUOUS'],
+        summary: 'Void the identity of a worker',
+        params: refParams,
+        response: { 200: workerView },
+      },
+    },
+    async (request) => {
+      const { id } = await engine.workers.resolve(request.params.ref);
+      engine.workers.revoke(actorOf(request), id);
+      await engine.state.durable();
+      return engine.viewWorker(await engine.workers.resolve(id));
+    },
+  );
+
   app.delete(
     '/v1/workers',
     {
       config: { access: 'admin' },
       schema: {
         operationId: 'workersDeleteAllOffline',
-        description: '`status=OFFLINE` has to be given: nothing else can be deleted.',
         summary: 'Delete all OFFLINE workers',
-        querystring: workerListQuery,
+        querystring: workersDeleteQuery,
         response: { 200: deletedCount },
       },
     },
     async (request) => {
-      if (request.query.status !== 'OFFLINE')
-        throw invalid('status', 'must be OFFLINE: only these can be deleted', request.query.status);
       const deleted = engine.workers.deleteAllOffline(actorOf(request));
       await engine.state.durable();
       return { deleted };
@@ -106,7 +126,7 @@ export function workerRoutes(app: App, { engine, actorOf }: RouteContext): void 
   );
 }
 
-export function joinRoutes(app: App, { engine, actorOf }: RouteContext): void {
+export function joinRoutes(app: App, { engine, guard, actorOf }: RouteContext): void {
   app.post(
     '/v1/join-tokens',
     {
@@ -177,6 +197,23 @@ export function joinRoutes(app: App, { engine, actorOf }: RouteContext): void {
       const identity = engine.workers.join(actorOf(request), token, request.body);
       await engine.state.durable();
       return { ...identity, herd: engine.herd };
+    },
+  );
+
+  app.post(
+    '/v1/link/identity',
+    {
+      config: { access: 'worker' },
+      schema: {
+        summary: 'The next identity of a worker',
+        hide: true,
+        response: { 200: identityReply },
+      },
+    },
+    async (request) => {
+      const next = engine.workers.identities.renew(guard.worker(request.raw));
+      await engine.state.durable();
+      return next;
     },
   );
 }

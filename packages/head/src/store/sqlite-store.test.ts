@@ -102,7 +102,7 @@ describe('SQLite store', () => {
     await editDatabase((db) => db.exec('PRAGMA user_version = 41'));
     await expect(openStore()).rejects.toMatchObject({
       failure: 'fatal',
-      message: expect.stringMatching(/schema version 41.*up to 2\b/),
+      message: expect.stringMatching(/schema version 41.*up to 3\b/),
     });
   });
 

@@ -20,19 +20,25 @@ export class CallLog implements CallObserver {
   }
 
   ended(call: ServedCall): void {
-    const { status, kind, ms, ...about } = call;
-    const fields = { ...about, status, kind, ms: Math.round(ms * 10) / 10 };
-    if (status !== null && status >= 500) this.#bounded(this.#failures, fields, 'a call failed');
-    else if (status === 401 || status === 403) this.#bounded(this.#denials, fields, 'a call was not let in');
-    else this.#log.debug?.(fields, status === null ? 'a caller went away' : 'a call was served');
+    const { status } = call;
+    if (status !== null && status >= 500) this.#bounded(this.#failures, call, 'a call failed');
+    else if (status === 401 || status === 403) this.#bounded(this.#denials, call, 'a call was not let in');
+    else this.#log.debug?.(fieldsOf(call), status === null ? 'a caller went away' : 'a call was served');
   }
 
-  #bounded(budget: LineBudget, fields: Record<string, unknown>, message: string): void {
+  #bounded(budget: LineBudget, call: ServedCall, message: string): void {
     const leftOut = budget.take();
+    if (leftOut === null && !this.#log.debug) return;
+    const fields = fieldsOf(call);
     if (leftOut === null) this.#log.debug?.(fields, message);
     else this.#log.info(leftOut === 0 ? fields : { ...fields, leftOut }, message);
   }
 }
+
+const fieldsOf = (call: ServedCall): Record<string, unknown> => ({
+  ...call,
+  ms: Math.round(call.ms * 10) / 10,
+});
 
 /** A token bucket that remembers what it has refused. */
 class LineBudget {

@@ -4,7 +4,7 @@ import { sealMessage } from '@drover/core';
 import WebSocket from 'ws';
 import type { TestHead } from './test-head.ts';
 
-const resources = { cpu: 4, memoryMiB: 100, diskMiB: 100, gpus: 0, ports: 10 };
+const resources = { cpu: 4, memoryMiB: 1000, diskMiB: 100, gpus: 0, ports: 10 };
 const offer = {
   host: '127.0.0.1',
   hostname: 'x',
@@ -13,6 +13,7 @@ const offer = {
   gpus: [],
   supervision: { shim: 'sh', cgroup: 'none', memoryEnforced: false, notes: [] },
   version: 'x',
+  homes: true,
 };
 
 interface Heard {
@@ -70,9 +71,14 @@ export class LinkClient {
   }
 
   /** Waits for a frame of this type. */
-  async next(type: string): Promise<Heard['frames'][number]> {
+  next(type: string): Promise<Heard['frames'][number]> {
+    return this.until((frame) => frame.type === type);
+  }
+
+  /** Waits for a frame that is meant. */
+  async until(isMeant: (frame: Heard['frames'][number]) => boolean): Promise<Heard['frames'][number]> {
     for (;;) {
-      const found = this.heard.find((frame) => frame.type === type);
+      const found = this.heard.find(isMeant);
       if (found) return found;
       await new Promise<void>((resolve) => {
         this.#wake = resolve;

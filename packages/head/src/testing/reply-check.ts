@@ -38,8 +38,9 @@ function faultOf(request: FastifyRequest, reply: FastifyReply, payload: unknown)
     return schema.hide ? null : errorFault(request.method, schema, String(config.access), payload, reply);
   if (schema.produces) return null;
   const declared = (schema.response as Record<string, unknown> | undefined)?.[reply.statusCode];
-  if (!(declared instanceof z.ZodType)) return 'and its schema has no such response';
-  if (declared instanceof z.ZodNull) return payload === null || payload === 'null' ? null : 'with a body, and its schema has none';
+  if (!(declared instanceof z.ZodType)) return schema.hide ? null : 'and its schema has no such response';
+  if (declared instanceof z.ZodNull)
+    return payload === null || payload === 'null' ? null : 'with a body, and its schema has none';
   return bodyFault(declared, JSON.parse(String(payload)));
 }
 

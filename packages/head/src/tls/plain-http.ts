@@ -12,6 +12,8 @@ export function answerPlainHttp(server: Server): void {
   const plain = new Map<string, Socket>();
   const keyOf = ({ remoteAddress, remotePort }: Socket): string => `${remoteAddress} ${remotePort}`;
   server.on('connection', (socket: Socket) => {
+    // It has gone already.
+    if (socket.remotePort === undefined) return;
     const key = keyOf(socket);
     plain.set(key, socket);
     socket.once('close', () => {

@@ -11,7 +11,7 @@ export const OLDEST_LINK_PROTOCOL = 1;
 /** The largest control message, either way. */
 export const LINK_MESSAGE_BYTES = 16 * 1024 * 1024;
 /** WebSocket close codes that a worker sends or understands. */
-export const LINK_CLOSE = { protocol: 4400, identityInUse: 4409, deleted: 4410 } as const;
+export const LINK_CLOSE = { protocol: 4400, identityInUse: 4409, deleted: 4410, revoked: 4411 } as const;
 /** A log of at most so many bytes rides in the report of its end. */
 export const INLINE_LOG_BYTES = 16 * 1024;
 

@@ -1,7 +1,7 @@
 /** Files as the head gives them to a worker, over HTTP with its identity. By `node:http`: see `link/post-json.ts`. */
 import type http from 'node:http';
 import type { StopSignal } from '../agent/index.ts';
-import { type HeadAddress, requesterOf, urlAt, whyFailed } from '../link/head-address.ts';
+import { type HeadAddress, requesterOf, type Secret, urlAt, whyFailed } from '../link/head-address.ts';
 
 /** Connections to the head for files; what else is asked for waits. */
 const CONNECTIONS = 6;
@@ -21,7 +21,7 @@ export interface HeadFiles {
   content(sha256: string, offset: number, stop: StopSignal): Promise<AsyncIterable<Uint8Array>>;
 }
 
-export function headFiles(head: HeadAddress, token: string): HeadFiles {
+export function headFiles(head: HeadAddress, secret: Secret): HeadFiles {
   const { request, agent } = requesterOf(head, {
     keepAlive: true,
     maxSockets: CONNECTIONS,
@@ -31,7 +31,7 @@ export function headFiles(head: HeadAddress, token: string): HeadFiles {
   const call = (method: string, path: string, body: unknown, stop: StopSignal) =>
     new Promise<AsyncIterable<Uint8Array>>((resolve, reject) => {
       const bytes = body === undefined ? null : Buffer.from(JSON.stringify(body));
-      const headers: http.OutgoingHttpHeaders = { authorization: `Bearer ${token}` };
+      const headers: http.OutgoingHttpHeaders = { authorization: `Bearer ${secret.token}` };
       if (bytes !== null) {
         headers['content-type'] = 'application/json';
         headers['content-length'] = bytes.length;

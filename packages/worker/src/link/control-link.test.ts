@@ -46,7 +46,7 @@ function refusal(): Promise<string> {
   return new Promise((resolve) => {
     const link = openControlLink({
       head: { url: `http://127.0.0.1:${(server.address() as AddressInfo).port}`, ca: null },
-      token: 't',
+      secret: { token: 't' },
       agent: agent as Agent,
       log: { info: nothing, warn: nothing, error: (_, message) => void errors.push(message) },
       onRefused: resolve,

@@ -5,7 +5,7 @@ import { isIntact, sealMessage } from '@drover/core';
 import type { ErrorBody, HeadMessage, WorkerMessage } from '@drover/core/wire';
 import WebSocket from 'ws';
 import { type Agent, isHeadMessage, LINK_CLOSE, LINK_MESSAGE_BYTES, type Logger } from '../agent/index.ts';
-import { type HeadAddress, isMistrust, trustOf, urlAt, whyFailed } from './head-address.ts';
+import { type HeadAddress, isMistrust, type Secret, trustOf, urlAt, whyFailed } from './head-address.ts';
 
 const BACK_OFF_MS = { first: 50, most: 5_000 } as const;
 const DIAL_MS = 10_000;
@@ -24,7 +24,7 @@ const MOST_REFUSAL_CHARACTERS = 4096;
 
 export interface ControlLinkOptions {
   readonly head: HeadAddress;
-  readonly token: string;
+  readonly secret: Secret & { refused?(): void };
   readonly agent: Agent;
   readonly log: Logger;
   /** The head refuses this identity for good. */
@@ -47,6 +47,7 @@ export function openControlLink(options: ControlLinkOptions): { close(): void } 
   /** @returns the wait before the next dial; null: there is none */
   const afterRefusal = (status: number): number | null => {
     refusals += 1;
+    options.secret.refused?.();
     const { running } = agent;
     log.error(
       { status, refusals, running },
@@ -60,7 +61,7 @@ export function openControlLink(options: ControlLinkOptions): { close(): void } 
     if (closed) return;
     const ws = new WebSocket(url, {
       ...trustOf(options.head),
-      headers: { authorization: `Bearer ${options.token}` },
+      headers: { authorization: `Bearer ${options.secret.token}` },
       handshakeTimeout: DIAL_MS,
       maxPayload: LINK_MESSAGE_BYTES,
       perMessageDeflate: false,
@@ -114,6 +115,10 @@ export function openControlLink(options: ControlLinkOptions): { close(): void } 
       if (closed) return;
       if (code === LINK_CLOSE.deleted) {
         options.onRefused('this worker has been deleted at the head');
+        return;
+      }
+      if (code === LINK_CLOSE.revoked) {
+        options.onRefused('the identity of this worker was revoked at the head');
         return;
       }
       if (refused !== null) {

@@ -11,6 +11,11 @@ export interface HeadAddress {
   readonly ca: string | null;
 }
 
+/** What every call to the head shows. It is renewed while the worker runs: looked at anew for each. */
+export interface Secret {
+  readonly token: string;
+}
+
 /** The URL of a path of the head, which begins with a slash. */
 export const urlAt = ({ url }: HeadAddress, path: string): string => `${url.replace(/\/+$/, '')}${path}`;
 

@@ -29,7 +29,7 @@ test('where the bytes break off the head sees a cut, not an end', async () => {
   }
   const dial = logDialer(
     { url: `http://127.0.0.1:${(server.address() as AddressInfo).port}`, ca: null },
-    'token',
+    { token: 'token' },
   );
   const sent = dial({ ticket: 't', offset: 0, available: 0, size: 10, bytes: bytes() });
   await expect(sent).rejects.toThrow();

@@ -4,7 +4,7 @@ import { pipeline } from 'node:stream/promises';
 import { crc32 } from 'node:zlib';
 import { LOG_FRAME_HEADER } from '@drover/core';
 import type { LogStream } from '../agent/index.ts';
-import { type HeadAddress, requesterOf, urlAt } from './head-address.ts';
+import { type HeadAddress, requesterOf, type Secret, urlAt } from './head-address.ts';
 
 /** Each chunk with its length and checksum before it: a log that comes damaged is asked for again. */
 async function* inFrames(chunks: AsyncIterable<Uint8Array>): AsyncGenerator<Uint8Array> {
@@ -18,7 +18,7 @@ async function* inFrames(chunks: AsyncIterable<Uint8Array>): AsyncGenerator<Uint
 }
 
 /** @returns a function that sends one stream and resolves when the head has taken it all. */
-export function logDialer(head: HeadAddress, token: string): (stream: LogStream) => Promise<void> {
+export function logDialer(head: HeadAddress, secret: Secret): (stream: LogStream) => Promise<void> {
   const { request, agent } = requesterOf(head, { keepAlive: true, maxFreeSockets: 4 });
   return async (stream) => {
     const url = urlAt(head, `/v1/link/streams/${stream.ticket}`);
@@ -26,7 +26,7 @@ export function logDialer(head: HeadAddress, token: string): (stream: LogStream)
       method: 'PUT',
       agent,
       headers: {
-        authorization: `Bearer ${token}`,
+        authorization: `Bearer ${secret.token}`,
         'content-type': 'application/octet-stream',
         'drover-log-offset': String(stream.offset),
         'drover-log-available': String(stream.available),

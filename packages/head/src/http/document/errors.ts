@@ -7,6 +7,7 @@ import type { JsonSchema, Reply } from './json-schema.ts';
 function generalCodes(schema: FastifySchema, method: string, access: string): ErrorCode[] {
   const codes: ErrorCode[] = [
     'INVALID_REQUEST',
+    'HEADERS_TOO_LARGE',
     'HOST_REFUSED',
     'ORIGIN_REFUSED',
     'SHUTTING_DOWN',

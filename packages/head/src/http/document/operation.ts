@@ -99,7 +99,8 @@ function headersOf(schema: FastifySchema, book: SchemaBook): Parameter[] {
 function bodyOf(schema: FastifySchema, book: SchemaBook): { required: boolean; content: Content } | null {
   if (schema.consumes)
     return {
-      required: true,
+      // No byte is a content too.
+      required: false,
       content: Object.fromEntries(schema.consumes.map((type) => [type, { schema: BYTES }])),
     };
   if (!isZod(schema.body)) return null;

@@ -1,0 +1,116 @@
+/** Identities of workers on virtual time: renewed, expired, revoked. */
+import type { DroverError, WorkerId } from '@drover/core';
+import { SIM_ACTOR, SimHerd } from '@drover/testkit';
+import { describe, expect, it } from 'vitest';
+import { IDENTITY_TTL_MS } from './identities.ts';
+
+const ID = '11111111-1111-4111-8111-111111111111' as WorkerId;
+const codeOf = (fn: () => unknown): string => {
+  try {
+    fn();
+    return 'none';
+  } catch (error) {
+    return (error as DroverError).code;
+  }
+};
+
+async function joined(): Promise<{
+  herd: SimHerd;
+  token: string;
+  join: (identity?: string) => { token: string };
+}> {
+  const herd = new SimHerd(5);
+  await herd.startHead();
+  const join = (identity?: string) => {
+    const { engine } = herd;
+    if (!engine) throw new Error('no head');
+    const { token } = engine.joinTokens.create(SIM_ACTOR, { uses: 1, ttlS: 600 });
+    return engine.workers.join(SIM_ACTOR, engine.joinTokens.check(token, ID), {
+      workerId: ID,
+      ...(identity !== undefined && { identity }),
+    });
+  };
+  return { herd, token: join().token, join };
+}
+const identitiesOf = (herd: SimHerd) => {
+  if (!herd.engine) throw new Error('no head');
+  return herd.engine.workers.identities;
+};
+const pass = async (herd: SimHerd, ms: number): Promise<void> => {
+  herd.skewHead(ms);
+  await herd.clock.until(() => false, herd.clock.nowMs + 100);
+};
+
+describe('the identity of a worker', () => {
+  it('is renewed with the one that is good; that stays good until the new one is used, also over a kill', async () => {
+    const { herd, token } = await joined();
+    const lost = identitiesOf(herd).renew(ID).token;
+    const next = identitiesOf(herd).renew(ID).token;
+    await pass(herd, 100);
+    herd.killHead();
+    await herd.startHead();
+    expect(identitiesOf(herd).authenticate(lost)).toBeNull();
+    expect(identitiesOf(herd).authenticate(token)).toBe(ID);
+    expect(identitiesOf(herd).authenticate(next)).toBe(ID);
+    expect(identitiesOf(herd).authenticate(token)).toBeNull();
+    expect(identitiesOf(herd).authenticate(next)).toBe(ID);
+  });
+
+  it('ends after its time, and renewing it puts that off', async () => {
+    const { herd, token } = await joined();
+    await pass(herd, IDENTITY_TTL_MS - 1_000);
+    const next = identitiesOf(herd).renew(ID).token;
+    expect(identitiesOf(herd).authenticate(next)).toBe(ID);
+    await pass(herd, IDENTITY_TTL_MS - 1_000);
+    expect(identitiesOf(herd).authenticate(next)).toBe(ID);
+    await pass(herd, 2_000);
+    expect([identitiesOf(herd).authenticate(next), identitiesOf(herd).authenticate(token)]).toEqual([
+      null,
+      null,
+    ]);
+  });
+
+  it('that has expired joins again as itself with a join token; nobody else becomes that worker', async () => {
+    const { herd, token, join } = await joined();
+    const { engine } = herd;
+    engine?.state.transact(SIM_ACTOR, (tx) => {
+      const row = tx.get('workers', ID);
+      const resources = { cpu: 1, memoryMiB: 1, diskMiB: 1, gpus: 0, ports: 1 };
+      const supervision = { shim: 'sh' as const, cgroup: 'none' as const, memoryEnforced: false, notes: [] };
+      const offer = {
+        host: 'h',
+        hostname: 'h',
+        physical: resources,
+        schedulable: resources,
+        gpus: [],
+        supervision,
+        version: 'x',
+      };
+      if (row) tx.put('workers', { ...row, offer });
+    });
+    expect(codeOf(() => join(token))).toBe('WORKER_IDENTITY_IN_USE');
+    await pass(herd, IDENTITY_TTL_MS + 1_000);
+    expect(codeOf(() => join('drvw_another'))).toBe('WORKER_IDENTITY_IN_USE');
+    expect(codeOf(() => join())).toBe('WORKER_IDENTITY_IN_USE');
+    const again = join(token).token;
+    expect(identitiesOf(herd).authenticate(again)).toBe(ID);
+    expect([...(engine?.state.tables.workers.all() ?? [])]).toHaveLength(1);
+  });
+
+  it('that is revoked lets nobody in, is not renewed, and its link is cut at once', async () => {
+    const { herd, token } = await joined();
+    const worker = await herd.addWorker(4);
+    const { engine } = herd;
+    const isOnline = (): boolean => engine?.state.tables.workers.get(worker.id)?.status === 'ONLINE';
+    expect(await herd.clock.until(isOnline, herd.clock.nowMs + 10_000)).toBe(true);
+    engine?.workers.revoke(SIM_ACTOR, worker.id);
+    engine?.workers.revoke(SIM_ACTOR, ID);
+    expect(identitiesOf(herd).authenticate(token)).toBeNull();
+    expect(codeOf(() => identitiesOf(herd).renew(ID))).toBe('WORKER_NOT_FOUND');
+    expect(engine?.links.get(worker.id)).toBeUndefined();
+    const isOffline = (): boolean => engine?.state.tables.workers.get(worker.id)?.status === 'OFFLINE';
+    expect(await herd.clock.until(isOffline, herd.clock.nowMs + 60_000)).toBe(true);
+    engine?.workers.delete(SIM_ACTOR, worker.id);
+    expect(engine?.state.tables.identities.get(worker.id)?.status).toBe('REVOKED');
+  });
+});
