@@ -16,6 +16,7 @@ export interface HeadRun {
   } | null;
   readonly tlsNames: readonly string[];
   readonly allowHosts: readonly string[];
+  readonly allowOutbound: readonly string[];
   readonly trustLoopback: boolean;
   readonly pyletAccounting: 'strict' | 'lenient';
   readonly pingMs?: number;

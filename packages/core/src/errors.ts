@@ -314,6 +314,19 @@ export const ERROR_CATALOGUE = {
     actor: 'user',
     message: 'instance {ref} belongs to {owner} and is changed through it: {rule}',
   },
+  /** `where`: scheme, host and port. The rest of a URL may hold what is nobody else's. */
+  OUTBOUND_REFUSED: {
+    status: 400,
+    retry: false,
+    actor: 'user',
+    message: '{where} is not called: {rule}',
+  },
+  OUTBOUND_FAILED: {
+    status: 502,
+    retry: true,
+    actor: 'user',
+    message: '{where} could not be called: {rule}',
+  },
   PROTOCOL: { status: 400, retry: false, actor: 'drover', message: 'the peer broke the protocol: {rule}' },
   INTERNAL: {
     status: 500,

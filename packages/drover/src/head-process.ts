@@ -20,6 +20,8 @@ export interface HeadFlags {
   readonly tls: HeadOptions['tls'];
   readonly tlsNames: readonly string[];
   readonly allowHosts: readonly string[];
+  /** Networks that URLs of users may lead to besides the public internet. */
+  readonly allowOutbound: readonly string[];
   readonly trustLoopback: boolean;
   readonly pyletAccounting: 'strict' | 'lenient';
   readonly pingMs?: number;
@@ -78,6 +80,7 @@ export async function runHead(flags: HeadFlags): Promise<number> {
     tls: flags.tls,
     tlsNames: flags.tlsNames,
     allowHosts: flags.allowHosts,
+    allowOutbound: flags.allowOutbound,
     trustLoopback: flags.trustLoopback,
     pyletAccounting: flags.pyletAccounting,
     timing: { ...(pingMs && { pingMs }), ...(leaseMs && { leaseMs }), ...(offlineMs && { offlineMs }) },

@@ -243,6 +243,38 @@ export interface Providers {
   joinUrl(): Promise<string>;
 }
 
+/** One call to a URL that a user has given. */
+export interface OutboundCall {
+  readonly url: string;
+  readonly method: 'GET' | 'HEAD' | 'POST' | 'PUT';
+  /** Those of the connection itself, and cookies, are refused. */
+  readonly headers?: Readonly<Record<string, string>>;
+  readonly body?: string | Uint8Array;
+  /** From the name to the last byte of the answer; at most a minute. */
+  readonly timeoutMs: number;
+  /** A longer answer is a failure. */
+  readonly mostBytes: number;
+}
+
+/** An answer of any status: a redirect is one, and is not followed. */
+export interface OutboundReply {
+  readonly status: number;
+  /** Names in small letters. */
+  readonly headers: Readonly<Record<string, string>>;
+  readonly body: Uint8Array;
+}
+
+/**
+ * The only way to call what a user names: callbacks, probes, fetches. It reaches the public internet, and the networks
+ * that the operator opens; never this machine, what is private around it, or what a name shows only after it was judged.
+ */
+export interface Outbound {
+  /** What can be told without asking for an address, for an early refusal. @throws {DroverError} OUTBOUND_REFUSED */
+  check(url: string): void;
+  /** @throws {DroverError} OUTBOUND_REFUSED, OUTBOUND_FAILED, TOO_MANY_REQUESTS */
+  call(call: OutboundCall): Promise<OutboundReply>;
+}
+
 export interface Logger {
   /** Absent: such lines are not wanted. */
   debug?(fields: Record<string, unknown>, message: string): void;
@@ -285,6 +317,8 @@ export interface Ports {
   readonly meter?: Meter;
   /** None: only workers that join by hand. */
   readonly providers?: Providers;
+  /** None: nothing that a user names is called. */
+  readonly outbound?: Outbound;
   /** The state can no longer be trusted to be stored: end the process. */
   readonly fatal: (error: Error) => void;
 }

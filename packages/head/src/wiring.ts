@@ -38,6 +38,7 @@ import { type InfraOptions, openInfra } from './infra/directory.ts';
 import { makeControlLinks } from './link/control.ts';
 import { streamRoutes } from './link/streams.ts';
 import { realClock, realRandom } from './os/clock.ts';
+import { openOutbound } from './outbound/client.ts';
 import { openStore } from './store/open-store.ts';
 import { openTelemetry } from './telemetry/telemetry.ts';
 import { openTls, type TlsOptions } from './tls/head-tls.ts';
@@ -60,6 +61,8 @@ export interface HeadOptions {
   readonly tlsNames?: readonly string[] | undefined;
   /** Further names by which it may be called. */
   readonly allowHosts?: readonly string[] | undefined;
+  /** Networks that URLs of users may lead to besides the public internet: `10.1.0.0/16`, `fd12::/48`, or one address. */
+  readonly allowOutbound?: readonly string[] | undefined;
   /** Calls from this machine that carry no token are the admin's. */
   readonly trustLoopback: boolean;
   /** How often one caller may call; null: as often as it likes. Left out: {@link CALL_RATES}. */
@@ -116,6 +119,7 @@ export async function startHead(options: HeadOptions): Promise<Head> {
     blobs,
     log,
     meter: telemetry.meter,
+    outbound: openOutbound({ allow: options.allowOutbound ?? [] }),
     fatal: onFatal,
     ...(infra && { providers: infra }),
   };

@@ -9,6 +9,7 @@ export function herdCommands(run: Run): Command[] {
     .option('--cpus <n>', 'cores of each worker (default: the machine, shared out)', decimal(true))
     .option('--memory <size>', 'memory of each worker, such as 8GiB', size)
     .option('--gpus <spec>', 'GPUs of each worker: 4, 2xA100:80GB or none')
+    .option('--host <address>', 'address that the head is bound to; beyond loopback it speaks TLS')
     .option('--port <n>', 'port of the head, 0 for a free one (default 3768)', whole(0, 65_535));
   up.action(async () => await run(up, async () => (await import('../herd/up.ts')).up));
   const down = withJson(makeCommand('down', 'end the instances, then workers and head of this machine'))

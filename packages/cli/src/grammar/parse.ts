@@ -1,3 +1,4 @@
+import { isIP } from 'node:net';
 import { parseSizeMiB, SIZE_RULE } from '@drover/core';
 import { InvalidArgumentError } from 'commander';
 import { BYTES_RULE, parseBytes } from '../values/bytes.ts';
@@ -62,6 +63,18 @@ export const hosts = (text: string, previous: readonly string[] = []): string[] 
   const given = text.split(',').map((host) => host.trim());
   if (!given.every((host) => /^[\w.:*[\]-]{1,253}$/.test(host)))
     return refuse('the name or address of a host');
+  return [...previous, ...given];
+};
+
+/** Networks as `10.1.0.0/16` or `fd12::/48`, or single addresses; given as often as needed, or several with commas. */
+export const networks = (text: string, previous: readonly string[] = []): string[] => {
+  const given = text.split(',').map((network) => network.trim());
+  const isNetwork = (network: string): boolean => {
+    const [, address = '', bits = '0'] = /^([^/]+)(?:\/(\d{1,3}))?$/.exec(network) ?? [];
+    const family = isIP(address);
+    return family !== 0 && Number(bits) <= (family === 4 ? 32 : 128);
+  };
+  if (!given.every(isNetwork)) return refuse('a network such as 10.1.0.0/16, or an address');
   return [...previous, ...given];
 };
 

@@ -2,7 +2,7 @@ import { WORKER_STATUSES } from '@drover/core';
 import type { Command } from 'commander';
 import { makeCommand, type Run, withHead, withJson } from './build.ts';
 import { installCommand } from './install.ts';
-import { decimal, hosts, size, someTime, whole, word } from './parse.ts';
+import { decimal, hosts, networks, size, someTime, whole, word } from './parse.ts';
 
 /** Levels of the process logs. */
 const LEVELS = 'silent, error, warn, info or debug';
@@ -103,6 +103,11 @@ export function headCommand(run: Run): Command {
     )
     .option('--insecure-bind', 'allow an address beyond this machine although there is no TLS')
     .option('--allow-host <name>', 'a further name by which it may be called (repeatable)', hosts)
+    .option(
+      '--allow-outbound <network>',
+      'a network of your own that URLs of users may lead to, such as 10.1.0.0/16 (repeatable)',
+      networks,
+    )
     .option('--trust-loopback', 'calls from this machine need no token')
     .option('--pylet-accounting <mode>', 'strict or lenient (default strict)', word(['STRICT', 'LENIENT']))
     .option('--ping <duration>', 'how often workers ping', someTime)

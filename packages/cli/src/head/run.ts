@@ -19,6 +19,7 @@ interface Flags extends TlsFlags {
   readonly alsoListen?: number;
   readonly insecureBind?: boolean;
   readonly allowHost?: readonly string[];
+  readonly allowOutbound?: readonly string[];
   readonly trustLoopback?: boolean;
   readonly pyletAccounting?: string;
   readonly ping?: number;
@@ -65,6 +66,7 @@ export async function runHead(call: Call): Promise<number> {
     tls,
     tlsNames: flags.tlsName ?? [],
     allowHosts: flags.allowHost ?? [],
+    allowOutbound: flags.allowOutbound ?? [],
     trustLoopback: flags.trustLoopback ?? false,
     pyletAccounting: flags.pyletAccounting === 'LENIENT' ? 'lenient' : 'strict',
     ...(flags.ping !== undefined && { pingMs: flags.ping }),
@@ -114,7 +116,8 @@ function checkUrl(text: string | undefined): string | null {
   return text.replace(/\/+$/, '');
 }
 
-function isLoopback(host: string): boolean {
+/** Only programs of this machine come to it. */
+export function isLoopback(host: string): boolean {
   if (host === 'localhost' || host === '::1') return true;
   return isIP(host) === 4 && host.startsWith('127.');
 }

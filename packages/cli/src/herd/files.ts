@@ -9,6 +9,8 @@ export interface HerdFile {
   readonly cpus?: number | undefined;
   readonly memoryMiB?: number | undefined;
   readonly gpus?: string | undefined;
+  /** The address that its head is bound to; absent: loopback, without TLS. */
+  readonly host?: string | undefined;
 }
 
 /** Reads it; empty when there is none. */

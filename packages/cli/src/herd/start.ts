@@ -5,7 +5,7 @@ import type { Client } from '@drover/client';
 import type { Env } from '../call.ts';
 import { clientOf } from '../connect.ts';
 import { Failure } from '../errors.ts';
-import { DEFAULT_PORT } from '../head/run.ts';
+import { DEFAULT_PORT, isLoopback } from '../head/run.ts';
 import { stateRoot } from '../settings/state.ts';
 import {
   type HerdFile,
@@ -27,6 +27,8 @@ export interface HerdWishes {
   readonly memoryMiB?: number | undefined;
   readonly gpus?: string | undefined;
   readonly port?: number | undefined;
+  /** The address that the head is bound to. Beyond loopback it speaks TLS, with an authority of its own. */
+  readonly host?: string | undefined;
 }
 
 /** One process of the herd. `started` is false when it was there already. */
@@ -49,6 +51,7 @@ interface HeadLine {
 }
 
 const START_MS = 60_000;
+const LOOPBACK = '127.0.0.1';
 
 /** Starts what is missing of the herd on this machine and waits until all of it serves. @throws {Failure} */
 export async function startHerd(env: Env, wishes: HerdWishes, say: (line: string) => void): Promise<Herd> {
@@ -64,6 +67,7 @@ export async function startHerd(env: Env, wishes: HerdWishes, say: (line: string
       cpus: wishes.cpus ?? before.cpus,
       memoryMiB: wishes.memoryMiB ?? before.memoryMiB,
       gpus: wishes.gpus ?? before.gpus,
+      host: wishes.host ?? before.host,
     };
     writeHerdFile(root, wanted);
     const opened = headIn({ ...head });
@@ -87,7 +91,9 @@ async function startHeadIfMissing(
   // At its old address its workers find it again.
   const port = wishes.port ?? (before.url === undefined ? DEFAULT_PORT : Number(new URL(before.url).port));
   say('starting the head');
-  const { pid, ready } = await startInBackground('head', folder, ['--port', String(port)], {
+  const host = wishes.host ?? before.host ?? LOOPBACK;
+  const bind = isLoopback(host) ? [] : ['--host', host, '--tls'];
+  const { pid, ready } = await startInBackground('head', folder, ['--port', String(port), ...bind], {
     env: {},
     startMs: START_MS,
   });

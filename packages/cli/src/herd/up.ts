@@ -8,15 +8,16 @@ interface Flags {
   readonly memory?: number;
   readonly gpus?: string;
   readonly port?: number;
+  readonly host?: string;
 }
 
 /** `drover up`: a herd on this machine. Doing it again starts what is missing. */
 export async function up(call: Call): Promise<number> {
   const flags = call.command.opts<Flags>();
   const { terminal, env } = call;
-  const { workers, cpus, memory: memoryMiB, gpus, port } = flags;
+  const { workers, cpus, memory: memoryMiB, gpus, port, host } = flags;
   const say = terminal.errIsTty && !flags.json ? terminal.say : () => undefined;
-  const herd = await startHerd(env, { workers, cpus, memoryMiB, gpus, port }, say);
+  const herd = await startHerd(env, { workers, cpus, memoryMiB, gpus, port, host }, say);
   if (flags.json) {
     const { url, tokenFile, herd: id, pid } = herd.head;
     const list = herd.workers.map((one) => ({ workerId: one.workerId, pid: one.pid }));
@@ -28,6 +29,10 @@ export async function up(call: Call): Promise<number> {
   if (port !== undefined && port !== 0 && new URL(url).port !== String(port)) {
     terminal.say(`the head runs already and keeps its address; --port ${port} counts after "drover down"`);
   }
+  if (host !== undefined && !herd.head.started)
+    terminal.say(
+      `the head runs already and stays where it is bound; --host ${host} counts after "drover down"`,
+    );
   if (workers !== undefined && herd.workers.length > workers) {
     terminal.say(`${herd.workers.length} workers run already; none was ended`);
   }

@@ -1,5 +1,5 @@
 /** Runs the real program (`drover up`, `drover down`) to its end. */
-import { execFile } from 'node:child_process';
+import { execFile, spawn } from 'node:child_process';
 import { DroverError } from '@drover/core';
 import { programPath } from './program.ts';
 
@@ -17,4 +17,27 @@ export async function runProgram(args: readonly string[]): Promise<string> {
       reject(new DroverError('INTERNAL', {}, { message, cause: error }));
     });
   });
+}
+
+/** Runs it as a part of this process: what it prints is printed here, and an interrupt of this one ends it. */
+export async function runForeground(args: readonly string[]): Promise<void> {
+  const child = spawn(process.execPath, [programPath(), ...args], {
+    stdio: ['ignore', 'inherit', 'inherit'],
+  });
+  const forward = (signal: NodeJS.Signals): void => void child.kill(signal);
+  process.on('SIGINT', forward).on('SIGTERM', forward);
+  try {
+    const code = await new Promise<number | null>((resolve, reject) => {
+      child.once('error', reject);
+      child.once('exit', resolve);
+    });
+    if (code !== 0 && code !== null)
+      throw new DroverError(
+        'INTERNAL',
+        {},
+        { message: `"drover ${args.join(' ')}" ended with exit code ${code}` },
+      );
+  } finally {
+    process.off('SIGINT', forward).off('SIGTERM', forward);
+  }
 }

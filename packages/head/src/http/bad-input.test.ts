@@ -85,7 +85,7 @@ const badBodies: [field: string, body: unknown][] = [
   ['logCapMiB', { ...ok, logCapMiB: 0 }],
   ['comand', { ...ok, comand: 'typo' }],
   ['body', []],
-  ['command', 'null'],
+  ['body', 'null'],
   ['body', '7'],
 ];
 

@@ -1,9 +1,10 @@
 /** The functions of the seed for the server: here the head, and the herd on this machine. */
+import { open } from 'node:fs/promises';
 import { join } from 'node:path';
 import { invalid } from '@drover/core';
 import { Client } from '../../client.ts';
 import { configPath, defaultStateDir, findHead } from '../../local/find-head.ts';
-import { runProgram } from '../../local/run-program.ts';
+import { runForeground, runProgram } from '../../local/run-program.ts';
 import { useContext } from '../../local/use-context.ts';
 import { parseTarget } from '../../transport/target.ts';
 import { inSeedsWords } from './errors.ts';
@@ -17,6 +18,7 @@ export interface ApiInfo {
   version: string;
   url: string;
   herd: string;
+  user: { id: string; name: string };
 }
 
 /** The head that is meant. stalled: it cannot write its state now. */
@@ -25,13 +27,22 @@ export async function apiInfo(): Promise<ApiInfo> {
     const client = await currentClient();
     const { store, version, herd } = await client.head.get();
     const status = store.status === 'ok' ? 'healthy' : 'stalled';
-    return { status, api_version: 'v1', version, url: client.url, herd };
+    const { user } = await client.head.whoami();
+    return {
+      status,
+      api_version: 'v1',
+      version,
+      url: client.url,
+      herd,
+      user: { id: user.id, name: user.name },
+    };
   });
 }
 
 /**
- * Starts a herd on this machine; does nothing where it runs. It outlives this process.
- * @throws {NotSupportedError} a head for other machines, or in the foreground: `drover head` is both
+ * Starts a herd on this machine; does nothing where it runs. It outlives this process, but for `foreground`: then the call
+ * returns when its head has ended. With `deploy`, or another `host` than loopback, other machines reach it, by TLS with an
+ * authority of its own: `drover join-token create` and `drover token create` print what they need.
  */
 export async function apiStart({
   deploy = false,
@@ -42,28 +53,30 @@ export async function apiStart({
   host?: string | undefined;
   foreground?: boolean | undefined;
 } = {}): Promise<void> {
+  const address = deploy ? '0.0.0.0' : host;
   await inSeedsWords(async () => {
-    if (deploy || host !== '127.0.0.1')
-      notSupported(
-        'a head for other machines is started with "drover head --host", where its certificate is named',
-      );
-    if (foreground) notSupported('"drover head" runs a head in the foreground');
-    await startHerd();
+    if (foreground) await runForeground(['head', ...bindingTo(address)]);
+    else await startHerd(address);
   });
 }
+
+const isLoopback = (host: string): boolean => /^(?:localhost$|127\.|::1$)/.test(host);
+const bindingTo = (host: string): string[] =>
+  isLoopback(host) ? ['--host', host] : ['--host', host, '--tls'];
 
 /** As `drover down`: ends the instances of the herd on this machine, then its workers and head. */
 export async function apiStop(): Promise<void> {
   await inSeedsWords(async () => void (await runProgram(['down', '--json'])));
 }
 
-/** @throws {NotSupportedError} always: it says where the log lies */
-export async function apiServerLogs(): Promise<never> {
-  return await inSeedsWords(async () =>
-    notSupported(
-      `the head writes its log where it runs; of a herd on this machine it is ${join(defaultStateDir(), 'head.log')}`,
-    ),
-  );
+/** Prints the log of the head of this machine, as it is now. @throws {NotSupportedError} there is none here */
+export async function apiServerLogs(): Promise<void> {
+  await inSeedsWords(async () => {
+    const path = join(defaultStateDir(), 'head.log');
+    const file = await open(path).catch(() => null);
+    if (file === null) notSupported(`there is no ${path}: a head elsewhere writes its log where it runs`);
+    for await (const line of file.readLines()) process.stdout.write(`${line}\n`);
+  });
 }
 
 /**

@@ -19,16 +19,16 @@ export async function currentClient(): Promise<Client> {
     await starting;
     found = await findHead();
   }
-  const { url, token, ca, fetch } = found;
-  const key = JSON.stringify([url, token, ca, process.env.DROVER_USER]);
-  if (held?.key !== key) held = { key, client: new Client({ url, token, fetch }) };
+  const { url, token, ca, project, fetch } = found;
+  const key = JSON.stringify([url, token, ca, project, process.env.DROVER_USER]);
+  if (held?.key !== key) held = { key, client: new Client({ url, token, project, fetch }) };
   return held.client;
 }
 
 /** As `drover up`: starts what is missing of the herd on this machine. It outlives this process. */
-export async function startHerd(): Promise<void> {
+export async function startHerd(host?: string): Promise<void> {
   process.stderr.write('drover: starting a herd on this machine ("drover down" ends it)\n');
-  await runProgram(['up', '--json']);
+  await runProgram(['up', '--json', ...(host === undefined || host === '127.0.0.1' ? [] : ['--host', host])]);
 }
 
 /** True when something at that address is a head, or at least speaks. */
