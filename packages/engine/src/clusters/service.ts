@@ -1,14 +1,7 @@
 /** What people do with clusters. Each call writes a wish and the request that waits for it, in one transaction. */
-import {
-  type ClusterDesire,
-  type ClusterId,
-  DroverError,
-  invalid,
-  isJobFinal,
-  type JobId,
-} from '@drover/core';
+import { type ClusterDesire, DroverError, invalid, isJobFinal, type JobId } from '@drover/core';
 import type { AutostopSpec, ExecBody, LaunchBody, StartBody, TaskSpec } from '@drover/core/wire';
-import { type Actor, userOf } from '../actor.ts';
+import type { Actor } from '../actor.ts';
 import { cancelJob } from '../jobs/move.ts';
 import { submitJob } from '../jobs/submit.ts';
 import type { Ports } from '../ports.ts';
@@ -18,6 +11,7 @@ import type { RequestRow } from '../requests/row.ts';
 import { openRequests, type RequestService, type RequestWish, settleRequest } from '../requests/service.ts';
 import type { State } from '../state/state.ts';
 import type { Transaction } from '../state/transaction.ts';
+import { createCluster, freeName } from './create.ts';
 import { whyNoMatch } from './match.ts';
 import { moveCluster, patchCluster } from './move.ts';
 import type { ClusterRow } from './row.ts';
@@ -73,14 +67,14 @@ export class ClusterService {
     if (earlier) return earlier;
     this.#begin(actor);
     return this.#state.transact(actor, (tx) => {
-      const name = body.cluster ?? this.#freeName(tx, actor);
+      const name = body.cluster ?? freeName(tx, this.#ports, actor);
       const existing = this.find(actor, name);
       const { task } = body;
       const autostop = autostopOf(body);
       if (!existing || !holdsNodes(existing)) this.#assertQuota(actor, task);
       const row = existing
         ? this.#reuse(tx, existing, body, autostop, notes)
-        : this.#create(tx, actor, name, body, autostop, notes);
+        : createCluster(tx, this.#ports, actor, { name, body, autostop, lastUse: notes.lastUse ?? 'launch' });
       const isUp = existing?.status === 'UP';
       const fast = body.fast && isUp;
       const job = submitJob(this.#ports, tx, actor, row, task, {
@@ -222,7 +216,19 @@ export class ClusterService {
     return this.#state.transact(actor, (tx) => {
       const row = this.getUp(actor, name);
       if (autostop && !autostop.down) assertStoppable(row);
-      return patchCluster(tx, this.#setAutostop(tx, row, autostop), { lastUse });
+      const next = patchCluster(tx, this.#setAutostop(tx, row, autostop), { lastUse });
+      const message = autostop === null ? 'cancelled' : JSON.stringify(autostop);
+      const reason = { code: 'AUTOSTOP', message };
+      tx.event({
+        noun: 'clusters',
+        subject: row.id,
+        name,
+        type: 'autostop',
+        from: row.status,
+        to: row.status,
+        reason,
+      });
+      return next;
     });
   }
 
@@ -285,53 +291,6 @@ export class ClusterService {
     });
   }
 
-  #create(
-    tx: Transaction,
-    actor: Actor,
-    name: string,
-    body: LaunchBody,
-    autostop: AutostopSpec | null,
-    notes: CallNotes,
-  ): ClusterRow {
-    const now = this.#ports.clock.wallMs();
-    const id = this.#ports.random.uuid() as ClusterId;
-    tx.put('clusters', {
-      id,
-      project: actor.project,
-      name,
-      status: 'INIT',
-      owner: null,
-      desired: 'UP',
-      generation: 1,
-      failure: null,
-      user: userOf(actor),
-      resources: body.task.resources,
-      blocked: body.task.blockedResources ?? [],
-      numNodes: body.task.numNodes,
-      optimize: body.optimize,
-      retryUntilUp: body.retryUntilUp,
-      candidate: null,
-      tried: [],
-      retryAtMs: null,
-      round: 0,
-      nodes: [],
-      homesLeft: [],
-      reason: STARTING,
-      sinceMs: now,
-      createdMs: now,
-      launchedMs: now,
-      everUp: false,
-      lastUse: notes.lastUse ?? 'launch',
-      autostop,
-      idleSinceMs: null,
-      nextJob: 1,
-      purge: false,
-      usage: [],
-    });
-    tx.event({ noun: 'clusters', subject: id, name, type: 'launch', from: null, to: 'INIT' });
-    return tx.get('clusters', id) as ClusterRow;
-  }
-
   #reuse(
     tx: Transaction,
     row: ClusterRow,
@@ -371,18 +330,5 @@ export class ClusterService {
   #assertFits(row: ClusterRow, task: TaskSpec): void {
     const why = whyNoMatch(row, task.resources, task.numNodes);
     if (why !== null) throw new DroverError('RESOURCES_MISMATCH', { ref: row.name, rule: why });
-  }
-
-  /** `drover-1a2b`, and the user's name in front where it makes a good one. */
-  #freeName(tx: Transaction, actor: Actor): string {
-    const user = userOf(actor)
-      .name.toLowerCase()
-      .replace(/[^a-z0-9]/g, '')
-      .slice(0, 20);
-    for (;;) {
-      const tail = this.#ports.random.uuid().slice(0, 4);
-      const name = `c-${tail}${user === '' ? '' : `-${user}`}`;
-      if (tx.named('clusters', actor.project, name).length === 0) return name;
-    }
   }
 }

@@ -256,6 +256,14 @@ export class InfraService {
     if (before?.value === value) return;
     const made = { id, project: DEFAULT_PROJECT, name: null, status: 'SET', owner: null, value };
     tx.put('meta', { ...before, ...made });
+    tx.event({
+      noun: 'infra',
+      subject: infra,
+      name: null,
+      type: value === 'UP' ? 'up' : 'down',
+      from: before?.value ?? null,
+      to: value,
+    });
   }
 
   /** Why a shared infra that is wanted has no machine: all of them have failed. Null while there is hope. */

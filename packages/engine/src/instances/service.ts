@@ -204,6 +204,7 @@ export class InstanceService {
       return true;
     }
     tx.put('instances', { ...ended, deleting: ended.deleting ?? { atMs: now, by: actor.name } });
+    if (ended.deleting === null) recordInstance(tx, 'deleteLater', ended, ended);
     return false;
   }
 }

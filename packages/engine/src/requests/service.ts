@@ -87,6 +87,12 @@ export class RequestService {
 
   /** Writes a request that waits. */
   open(tx: Transaction, actor: Actor, wish: RequestWish): RequestRow {
+    const row = this.#put(tx, actor, wish);
+    tx.event({ noun: 'requests', subject: row.id, name: row.cluster, type: row.verb, to: row.status });
+    return row;
+  }
+
+  #put(tx: Transaction, actor: Actor, wish: RequestWish): RequestRow {
     const id = (wish.id ?? this.#ports.random.uuid()) as RequestId;
     tx.put('requests', {
       id,
@@ -124,7 +130,7 @@ export class RequestService {
   ): RequestRow {
     this.#state.assertWritable();
     return this.#state.transact(actor, (tx) => {
-      const row = { ...this.open(tx, actor, wish), lines };
+      const row = { ...this.#put(tx, actor, wish), lines };
       return 'result' in outcome
         ? settleRequest(tx, row, 'succeed', this.#ports.clock.wallMs(), { result: outcome.result })
         : settleRequest(tx, row, 'fail', this.#ports.clock.wallMs(), { error: errorFactOf(outcome.error) });

@@ -152,6 +152,7 @@ export class State {
     const tx = new Transaction(this.tables, (collection) => ++seqs[collection]);
     const value = fn(tx);
     if (tx.writes.size === 0 && tx.events.length === 0) return value;
+    if (actor.kind === 'person' && tx.events.length === 0) tell(tx);
     Object.assign(this.#seqs, seqs);
     this.#rev += 1;
     for (const write of tx.writes.values()) {
@@ -346,5 +347,14 @@ export class State {
       });
       this.#waiters.push(waiter);
     });
+  }
+}
+
+/** Whatever a person has written leaves a line: what has none of its own is told by what it touched first. */
+function tell(tx: Transaction): void {
+  for (const write of tx.writes.values()) {
+    const subject = write.op === 'put' ? write.row.id : write.id;
+    tx.event({ noun: write.collection, subject, name: null, type: 'write' });
+    return;
   }
 }

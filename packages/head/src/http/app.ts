@@ -157,7 +157,7 @@ export function makeApp(log: Logger, { engine, guard, limits, hosts, tls, watch 
   setErrorHandler(app, log, BODY_BYTES);
   const notFound = async (request: FastifyRequest, reply: FastifyReply) => {
     const path = request.url.split('?')[0] ?? '';
-    const others = [...methods].find(([pattern]) => patternMatches(pattern, path))?.[1];
+    const others = methods.get(path) ?? [...methods].find(([pattern]) => patternMatches(pattern, path))?.[1];
     const foreign = pyletNotFound(path, others !== undefined) ?? skypilotNotFound(request, path);
     if (foreign) return reply.status(foreign.status).send(foreign.body);
     if (others)

@@ -68,9 +68,10 @@ export function clusterRoutes(app: App, context: RouteContext): void {
     },
     async (request, reply) => {
       const actor = actorOf(request);
+      const noted = notes(request);
       const row = request.body.dryrun
         ? await reads.dryrun(actor, request.body)
-        : clusters.launch(actor, request.body, notes(request));
+        : clusters.launch(actor, request.body, noted);
       await accepted(context, reply, row);
     },
   );
@@ -102,9 +103,10 @@ export function clusterRoutes(app: App, context: RouteContext): void {
     async (request, reply) => {
       const actor = actorOf(request);
       const { name } = request.params;
+      const noted = notes(request);
       const row = request.body.dryrun
         ? reads.dryrunExec(actor, name, request.body)
-        : clusters.exec(actor, name, request.body, notes(request));
+        : clusters.exec(actor, name, request.body, noted);
       await accepted(context, reply, row);
     },
   );

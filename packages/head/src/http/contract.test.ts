@@ -151,7 +151,7 @@ const HELD: [name: string, schema: z.ZodType, fields: Record<string, string>][] 
   ['infraDownQuery', infraDownQuery, { keep: 'they stop, and are not removed' }],
   ['infraListQuery', infraListQuery, { refresh: 'asks the providers now' }],
   ['machineListQuery', machineListQuery, { all: 'filter' }],
-  ['joinBody', joinBody, { name: 'of the worker', workerId: 'its id' }],
+  ['joinBody', joinBody, { name: 'of the worker', workerId: 'its id', identity: 'one that has expired' }],
   ['workerListQuery', workerListQuery, { status: 'filter' }],
   ['workersDeleteQuery', workersDeleteQuery, { status: 'must be OFFLINE' }],
   ['workerGetQuery', workerGetQuery, { wait: 'long poll', timeoutMs: 'its length' }],

@@ -21,7 +21,6 @@ const SPECIAL: readonly (readonly [range: string, rule: string])[] = [
   ['172.16.0.0/12', 'it is in a private network'],
   ['192.0.0.0/24', 'it is reserved'],
   ['192.0.2.0/24', 'it is reserved'],
-  ['192.88.99.0/24', 'it is a translation of another address'],
   ['192.168.0.0/16', 'it is in a private network'],
   ['198.18.0.0/15', 'it is reserved'],
   ['198.51.100.0/24', 'it is reserved'],
@@ -30,23 +29,32 @@ const SPECIAL: readonly (readonly [range: string, rule: string])[] = [
   ['240.0.0.0/4', 'it is reserved'],
   ['::/128', 'it leads to no particular host'],
   ['::1/128', 'it is this machine'],
-  ['::ffff:0:0/96', 'it is a translation of another address'],
-  ['64:ff9b::/96', 'it is a translation of another address'],
-  ['64:ff9b:1::/48', 'it is a translation of another address'],
   ['2001::/23', 'it is reserved'],
   ['2001:db8::/32', 'it is reserved'],
-  ['2002::/16', 'it is a translation of another address'],
   ['3fff::/20', 'it is reserved'],
   ['fc00::/7', 'it is in a private network'],
   ['fe80::/10', 'it is on the link of this machine'],
   ['fec0::/10', 'it is in a private network'],
   ['ff00::/8', 'it is a group of hosts'],
 ];
+/**
+ * Forms in which an address of IPv4 stands in one of IPv6: mapped, compatible, NAT64, 6to4, and its relays. Open to nobody,
+ * whatever the operator opens: what they lead to would be judged by another name.
+ */
+const TRANSLATED = [
+  '::ffff:0:0/96',
+  '::ffff:0:0:0/96',
+  '::/96',
+  '64:ff9b::/96',
+  '64:ff9b:1::/48',
+  '2002::/16',
+  '192.88.99.0/24',
+];
 /** All that is given to hosts out there in IPv6; the rest is refused without a name. */
 const GLOBAL_IPV6 = '2000::/3';
 
 /** Where clouds tell a machine its own credentials. A network that holds one of them does not open it: only its own name does. */
-const METADATA: ReadonlySet<string> = new Set([
+const METADATA = [
   '169.254.169.254',
   '169.254.170.2', // tasks of ECS
   '169.254.170.23', // pods of EKS
@@ -56,22 +64,31 @@ const METADATA: ReadonlySet<string> = new Set([
   'fd00:ec2::254',
   'fd00:ec2::23',
   'fd20:ce::254', // Google
-]);
+];
 
-const rangesOf = (ranges: readonly string[]): BlockList => {
-  const list = new BlockList();
-  for (const range of ranges) {
-    const [network = '', bits] = range.split('/');
-    list.addSubnet(network, Number(bits), familyOf(network));
+/** Addresses of each family for themselves: a list of Node takes `::ffff:10.0.0.1` for `10.0.0.1`, and here they differ. */
+class Ranges {
+  readonly #of = { ipv4: new BlockList(), ipv6: new BlockList() };
+
+  constructor(ranges: readonly string[]) {
+    for (const range of ranges) {
+      const [network = '', bits] = range.split('/');
+      const family = familyOf(network);
+      this.#of[family].addSubnet(network, Number(bits ?? (family === 'ipv4' ? 32 : 128)), family);
+    }
   }
-  return list;
-};
-const isIn = (list: BlockList, address: string): boolean => list.check(address, familyOf(address));
 
-const special = SPECIAL.map(([range, rule]) => ({ list: rangesOf([range]), rule }));
-const globalIpv6 = rangesOf([GLOBAL_IPV6]);
-const metadata = new BlockList();
-for (const address of METADATA) metadata.addAddress(address, familyOf(address));
+  has(address: string): boolean {
+    const family = familyOf(address);
+    return this.#of[family].check(address, family);
+  }
+}
+
+const translated = new Ranges(TRANSLATED);
+const special = SPECIAL.map(([range, rule]) => ({ ranges: new Ranges([range]), rule }));
+const globalIpv6 = new Ranges([GLOBAL_IPV6]);
+const metadata = new Ranges(METADATA);
+const SINGLE = /^[^/]*$|^[^:]*\/32$|\/128$/;
 
 /** Judges one address. @returns why nobody is called there, or null */
 export type AddressRule = (address: string) => string | null;
@@ -84,20 +101,22 @@ export function makeAddressRule(
   allowed: readonly string[],
   own: () => readonly string[] = addressesHere,
 ): AddressRule {
-  const whole = (range: string): string =>
-    range.includes('/') ? range : `${range}/${isIP(range) === 4 ? 32 : 128}`;
-  const opened = rangesOf(allowed.map(whole));
-  const single = rangesOf(allowed.map(whole).filter((range) => /^[^:]*\/32$|:.*\/128$/.test(range)));
+  const opened = new Ranges(allowed);
+  const single = new Ranges(allowed.filter((range) => SINGLE.test(range)));
   return (address) => {
     if (isIP(address) === 0) return 'it is no address';
-    if (isIn(metadata, address)) return isIn(single, address) ? null : 'it tells secrets of this machine';
-    if (isIn(opened, address)) return null;
-    const found = special.find(({ list }) => isIn(list, address));
+    if (!ENDS.has(address) && translated.has(address)) return 'it is a translation of another address';
+    if (metadata.has(address)) return single.has(address) ? null : 'it tells secrets of this machine';
+    if (opened.has(address)) return null;
+    const found = special.find(({ ranges }) => ranges.has(address));
     if (found) return found.rule;
-    if (isIP(address) === 6 && !isIn(globalIpv6, address)) return 'it is reserved';
+    if (isIP(address) === 6 && !globalIpv6.has(address)) return 'it is reserved';
     return own().includes(address) ? 'it is this machine' : null;
   };
 }
+
+/** In `::/96`, and no translations. */
+const ENDS: ReadonlySet<string> = new Set(['::', '::1']);
 
 const addressesHere = (): string[] =>
   Object.values(networkInterfaces()).flatMap((each) => (each ?? []).map(({ address }) => address));

@@ -14,9 +14,9 @@ function generalCodes(schema: FastifySchema, method: string, access: string): Er
     'INTERNAL',
   ];
   if (access !== 'none') codes.push('UNAUTHENTICATED', 'FORBIDDEN', 'PROJECT_NOT_FOUND', 'TOO_MANY_REQUESTS');
-  if (method !== 'GET') codes.push('STORE_FULL');
-  if (schema.body) codes.push('INVALID_JSON', 'BODY_TOO_LARGE', 'UNSUPPORTED_MEDIA_TYPE');
-  if (schema.consumes) codes.push('BODY_TOO_LARGE', 'UNSUPPORTED_MEDIA_TYPE', 'TIMEOUT');
+  // A body that nobody asked for is looked at all the same.
+  if (method !== 'GET') codes.push('INVALID_JSON', 'BODY_TOO_LARGE', 'UNSUPPORTED_MEDIA_TYPE', 'STORE_FULL');
+  if (schema.consumes) codes.push('TIMEOUT');
   return codes;
 }
 

@@ -105,16 +105,16 @@ function convert(direction: Direction, uses: readonly z.ZodType[]): Converted {
   return { named, used };
 }
 
-/** Says what is so, and no more: bounds that are those of the number type, and patterns of a format, are noise. */
+/** Says what is so, and no more: the pattern of a format, and in a reply the bounds of all integers, are noise. */
 function tidy(schema: Record<string, unknown>, direction: Direction): void {
-  if (schema['minimum'] === Number.MIN_SAFE_INTEGER) delete schema['minimum'];
-  if (schema['maximum'] === Number.MAX_SAFE_INTEGER) delete schema['maximum'];
   if (schema['format'] === 'date-time') delete schema['pattern'];
   if (String(schema['enum']) === 'true,false') {
     delete schema['enum'];
     schema['type'] = 'boolean';
   }
   if (direction === 'input') return;
+  if (schema['minimum'] === Number.MIN_SAFE_INTEGER) delete schema['minimum'];
+  if (schema['maximum'] === Number.MAX_SAFE_INTEGER) delete schema['maximum'];
   // A newer head may say more: who reads must not refuse it.
   if (schema['additionalProperties'] === false) delete schema['additionalProperties'];
   delete schema['default'];
