@@ -1,4 +1,4 @@
-// `npm run conformance -- NAME [PART]...`: one suite of test/conformance, against a real head and real workers. A line per
+// `npm run conformance -- NAME [PART]...` (or `--prepare NAME...`, which only installs): one suite of test/conformance, against a real head and real workers. A line per
 // check, "N passed, N failed, N skipped" at the end. What cannot run here is skipped with its reason.
 import { existsSync, readdirSync } from 'node:fs';
 import { dirname, join } from 'node:path';
@@ -9,6 +9,11 @@ const folder = join(root, 'test/conformance');
 const suites = readdirSync(folder).filter((name) => existsSync(join(folder, name, 'suite.mjs')));
 
 const [name, ...wanted] = process.argv.slice(2);
+if (name === '--prepare') {
+  // One after the other, beside whatever else goes on: nothing is waited for here that a suite would not wait for.
+  for (const each of wanted) await (await import(join(folder, each, 'suite.mjs'))).prepare?.(root);
+  process.exit(0);
+}
 if (name === undefined || !suites.includes(name) || wanted.some((word) => word.startsWith('-'))) {
   console.error(`usage: npm run conformance -- ${suites.join(' | ')} [PART]...`);
   process.exit(2);

@@ -69,6 +69,10 @@ export function pythonSuite(suite) {
   }
 
   return {
+    /** Installs what {@link run} needs, so that it need not wait for that. */
+    async prepare(root) {
+      for (const version of suite.versions) await makeVenv(root, suite, version);
+    },
     async run({ root, wanted, say }) {
       const { scenarios, versions } = suite;
       const chosen = (names) => {

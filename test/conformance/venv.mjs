@@ -8,7 +8,8 @@ const run = promisify(execFile);
 const WAIT_MS = 300_000;
 
 /**
- * @param suite `package`, the modules that it `imports`, and `pins(version)`: the file of versions beside it
+ * @param suite `package`, the modules that it `imports`, `pins(version)`: the file of versions beside it, and perhaps
+ * `also`: further packages that the checks use
  * @returns `{version, python}`, or `{skip}`: why there is none
  */
 export async function makeVenv(root, suite, version) {
@@ -27,9 +28,8 @@ export async function makeVenv(root, suite, version) {
   const install = ['-m', 'pip', 'install', '-q', '--disable-pip-version-check', '--retries', '1'];
   try {
     await run('python3', ['-m', 'venv', folder]);
-    await run(python, [...install, '-c', suite.pins(version), `${suite.package}==${version}`], {
-      timeout: WAIT_MS,
-    });
+    const wanted = [`${suite.package}==${version}`, ...(suite.also ?? [])];
+    await run(python, [...install, '-c', suite.pins(version), ...wanted], { timeout: WAIT_MS });
   } catch (error) {
     return { skip: `pip could not install it: ${lastLine(error)}` };
   }

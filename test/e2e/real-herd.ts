@@ -13,6 +13,8 @@ interface Program {
   child: ChildProcess;
   /** The line that it printed when it served. */
   ready: Record<string, string>;
+  /** All of its log so far. */
+  log: () => string;
 }
 
 /** Starts one program and waits for its line. Its stderr is kept for the error message. */
@@ -24,17 +26,18 @@ export function startProgram(args: readonly string[], env: Record<string, string
   let out = '';
   let err = '';
   child.stderr?.on('data', (chunk: Buffer) => {
-    err = (err + chunk.toString()).slice(-4000);
+    err += chunk.toString();
   });
   return new Promise((resolve, reject) => {
     child.stdout?.on('data', (chunk: Buffer) => {
       out += chunk.toString();
       const end = out.indexOf('\n');
-      if (end >= 0) resolve({ child, ready: JSON.parse(out.slice(0, end)) as Record<string, string> });
+      if (end < 0) return;
+      resolve({ child, ready: JSON.parse(out.slice(0, end)) as Record<string, string>, log: () => err });
     });
     child.once('error', reject);
     child.once('exit', (code, signal) =>
-      reject(new Error(`drover ${args.join(' ')} ended with ${code ?? signal}: ${err}`)),
+      reject(new Error(`drover ${args.join(' ')} ended with ${code ?? signal}: ${err.slice(-4000)}`)),
     );
   });
 }

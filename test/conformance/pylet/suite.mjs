@@ -5,7 +5,7 @@ import { pythonSuite } from '../python-suite.mjs';
 
 const folder = fileURLToPath(new URL('.', import.meta.url));
 
-export const { run, end } = pythonSuite({
+export const { prepare, run, end } = pythonSuite({
   package: 'pylet',
   versions: ['0.5.0', '0.4.0'],
   folder,

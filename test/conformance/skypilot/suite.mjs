@@ -5,7 +5,7 @@ import { pythonSuite } from '../python-suite.mjs';
 
 const folder = fileURLToPath(new URL('.', import.meta.url));
 
-export const { run, end } = pythonSuite({
+export const { prepare, run, end } = pythonSuite({
   package: 'skypilot',
   versions: ['0.14.1', '0.9.3'],
   folder,
