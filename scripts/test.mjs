@@ -7,7 +7,7 @@ import { readCounts, root, runStep, seconds, vitestCommand } from './steps.mjs';
 ensure();
 
 /** Suites of clients that are installed from elsewhere. */
-const FOREIGN = ['pylet', 'skypilot'];
+const FOREIGN = ['pylet', 'skypilot', 'openapi'];
 
 /** A step has either a command or the reason why it is skipped. */
 const steps = [

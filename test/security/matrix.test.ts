@@ -67,6 +67,8 @@ async function call(
 
 const NOWHERE = '00000000-0000-4000-8000-000000000000';
 const filled = (path: string): string => path.replaceAll(/:\w+/g, NOWHERE);
+const isOpen = (access: Need['access']): access is 'none' | 'join' | 'code' =>
+  ['none', 'join', 'code'].includes(access);
 const keyOf = ({ method, path }: Need): string => `${method} ${path}`;
 
 /** Calls that are let in are made with nothing in them; these would take the ground from under the others. */
@@ -103,9 +105,11 @@ describe('the table of routes', () => {
       expect([path, at.get(`${method} ${path.replace(/^\/compat\/\w+/, '')}`)]).toEqual([path, access]);
   });
 
-  it('opens nothing to everybody but whether the head lives and is ready, and to joining workers their exchange', () => {
-    const open = head.routes.filter(({ access }) => access === 'none' || access === 'join').map(keyOf);
+  it('opens nothing to everybody but whether the head lives and is ready, and what checks a code of its own: joining, a login that was approved', () => {
+    const open = head.routes.filter(({ access }) => isOpen(access)).map(keyOf);
     expect(open.sort()).toEqual([
+      'GET /api/v1/auth/token',
+      'GET /compat/skypilot/api/v1/auth/token',
       'GET /healthz',
       'GET /readyz',
       'HEAD /healthz',
@@ -122,7 +126,7 @@ describe('every route', () => {
     const rev = await revOf();
     const differs: unknown[] = [];
     await inLanes(head.routes, async (need) => {
-      if (need.access === 'none') return;
+      if (need.access === 'none' || need.access === 'code') return;
       const { status, text } = await call(need.method, filled(need.path), tokens[who]);
       if (status !== 401) differs.push([keyOf(need), status]);
       if (/expired|disabled/i.test(text) && need.access !== 'join') differs.push([keyOf(need), text]);
@@ -136,7 +140,7 @@ describe('every route', () => {
     async (who) => {
       const differs: unknown[] = [];
       await inLanes(head.routes, async (need) => {
-        if (need.access === 'none' || need.access === 'join' || LAST.has(keyOf(need))) return;
+        if (isOpen(need.access) || LAST.has(keyOf(need))) return;
         const { status } = await call(need.method, filled(need.path), tokens[who]);
         const may =
           who === 'worker'

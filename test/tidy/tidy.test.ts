@@ -83,6 +83,23 @@ describe('the tree', () => {
     expect(linesLike(new RegExp(names.join('|')), (path) => path !== 'test/tidy/tidy.test.ts')).toEqual([]);
   });
 
+  it('starts programs by their words, never through a shell that reads a line of ours', () => {
+    const own = (path: string): boolean =>
+      /^packages\/[^/]+\/src\//.test(path) && !/[.]test[.]ts$|\/testing/.test(path);
+    const importsShell = sources
+      .filter(({ text }) => /import \{[^}]*\bexec(Sync)?\b[^}]*\} from '(node:)?child_process'/.test(text))
+      .map(({ path }) => path);
+    expect(importsShell).toEqual([]);
+    expect(
+      linesLike(
+        /\bshell: ?(true|['"`])|child_process['"`]?\)?\.exec(Sync)?\(/,
+        (path) => path !== 'test/tidy/tidy.test.ts',
+      ),
+    ).toEqual([]);
+    // A script is a constant: what it needs comes as its arguments.
+    expect(linesLike(/['"]-l?c['"],? *`[^`]*\$\{|\beval\(|new Function\(/, own)).toEqual([]);
+  });
+
   it('has no skipped, focused or empty tests', () => {
     // A test that cannot run here says so itself: ctx.skip('reason'), or it.skipIf(condition).
     const pattern = /\b(it|test|describe)\.(skip|only|todo)\b/;

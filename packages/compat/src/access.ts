@@ -2,8 +2,8 @@
 import type { Role } from '@drover/core';
 import type { FastifyInstance } from 'fastify';
 
-/** `GET /path`, with the parameters as they stand in the route. none: open to all. */
-export type AccessTable = Readonly<Record<string, Role | 'none'>>;
+/** `GET /path`, with the parameters as they stand in the route. code: open to all, and the route checks what it is given. */
+export type AccessTable = Readonly<Record<string, Role | 'code'>>;
 
 /** Gives each route of the scope what the table says; call it before the routes are made. */
 export function applyAccess(scope: FastifyInstance, prefix: string, table: AccessTable): void {

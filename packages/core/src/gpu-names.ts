@@ -74,7 +74,7 @@ function nameOf(base: string, memory: number | null, form: string | null): strin
 const keyOf = (base: string): string => base.replaceAll(/[- ]/g, '').toUpperCase();
 
 function parseGpu(text: string): GpuModel {
-  const slice = /^(.*?)[\s-]+MIG[\s-]+(\S+)$/i.exec(text);
+  const slice = /^(.*?)(?<![\s-])[\s-]+MIG[\s-]+(\S+)$/i.exec(text);
   // A slice of a GPU is no GPU of that model.
   if (slice) return { base: `${parseGpu(slice[1] ?? '').base}-MIG-${slice[2]}`, memory: null, form: null };
   let memory: number | null = null;

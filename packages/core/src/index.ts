@@ -1,6 +1,7 @@
 export * from './authority.ts';
 export * from './cluster.ts';
 export * from './document.ts';
+export * from './drover-error.ts';
 export * from './env-keys.ts';
 export * from './errors.ts';
 export * from './gpu-names.ts';

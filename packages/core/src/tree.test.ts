@@ -1,5 +1,5 @@
 import { describe, expect, it, test } from 'vitest';
-import { isDroverError } from './errors.ts';
+import { isDroverError } from './drover-error.ts';
 import { BrokenPack, packHeader, readPack } from './pack.ts';
 import {
   byPath,

@@ -10,7 +10,7 @@
  * Entries are sorted by path (UTF-16 code units), each path once. Folders above an entry need no entry of their own; they
  * then have mode 0755. A tree that stands for one file has one entry, whose path is empty.
  */
-import { type DroverError, invalid } from './errors.ts';
+import { type DroverError, invalid } from './drover-error.ts';
 
 /** `mode`: the nine permission bits. `size`: bytes. `target`: where a link leads, relative, within the tree. */
 export interface TreeEntry {

@@ -8,7 +8,8 @@ import { Engine, type Logger, type Timing } from '@drover/engine';
 import type { FastifyInstance, FastifyRequest } from 'fastify';
 import { adminToken } from './auth/admin-token.ts';
 import { CALL_RATES, CallLimits, type CallRates } from './auth/call-limits.ts';
-import { makeGuard } from './auth/guard.ts';
+import { TOKEN_COOKIE } from './auth/credentials.ts';
+import { makeGuard, projectsOf } from './auth/guard.ts';
 import { openFolderBlobs } from './blobs/folder-blobs.ts';
 import { openFileStore } from './files/file-store.ts';
 import { startSweep } from './files/sweep-timer.ts';
@@ -185,10 +186,19 @@ export async function startHead(options: HeadOptions): Promise<Head> {
     files,
     dir: join(stateDir, 'uploads-skypilot'),
     log,
+    cookie: TOKEN_COOKIE,
     actorOf,
+    bearerOf: (request) => request.bearer,
+    projectsOf: (request) => projectsOf(engine, request.bearer),
+    within: (request, project) =>
+      guard.within(
+        { actor: actorOf(request), bearer: request.bearer },
+        project,
+        request.routeOptions.config.access ?? 'admin',
+      ),
     abortOf: context.abortOf,
   });
-  const links = makeControlLinks(engine, guard, hosts, log);
+  const links = makeControlLinks(engine, guard, hosts, log, limits);
   app.server.on('upgrade', links.upgrade);
   tls?.follow(app.server as Server as SecureServer);
   await app.listen({ host: options.host, port: options.port });

@@ -1,4 +1,4 @@
-import { mkdtempSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
+import { chmodSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
@@ -9,6 +9,7 @@ import {
   readIdentity,
   readMemory,
   trustedHead,
+  writeIdentity,
   writeMemory,
 } from './identity.ts';
 
@@ -44,6 +45,16 @@ describe('which head was seen', () => {
     expect(damage).toHaveLength(1);
     expect(readdirSync(dir)).toEqual([expect.stringMatching(/^head\.json\.damaged-/)]);
   });
+});
+
+it('an identity that others can read is not used, and says what to run', async () => {
+  writeIdentity(dir, identity);
+  for (const mode of [0o644, 0o640, 0o604]) {
+    chmodSync(join(dir, 'identity.json'), mode);
+    await expect(readIdentity(dir)).rejects.toThrow(/open to others .*Run: chmod 600 .*identity\.json/);
+  }
+  chmodSync(join(dir, 'identity.json'), 0o600);
+  expect(await readIdentity(dir)).toEqual(identity);
 });
 
 describe('the last contact with a head', () => {

@@ -3,7 +3,7 @@
  * highest epoch that was seen.
  */
 import { randomUUID } from 'node:crypto';
-import { renameSync, writeFileSync } from 'node:fs';
+import { renameSync, statSync, writeFileSync } from 'node:fs';
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { isUuid } from '@drover/core';
@@ -44,8 +44,16 @@ async function readJson<T>(path: string): Promise<T | null> {
   }
 }
 
-export const readIdentity = (stateDir: string): Promise<Identity | null> =>
-  readJson<Identity>(join(stateDir, 'identity.json'));
+/** @throws {Error} with what to run, when others can read it */
+export async function readIdentity(stateDir: string): Promise<Identity | null> {
+  const path = join(stateDir, 'identity.json');
+  const mode = (statSync(path, { throwIfNoEntry: false })?.mode ?? 0) & 0o777;
+  if ((mode & 0o077) !== 0)
+    throw new Error(
+      `${path} holds the secret of this worker and is open to others (mode ${mode.toString(8).padStart(4, '0')}). Run: chmod 600 ${path}`,
+    );
+  return await readJson<Identity>(path);
+}
 
 /** Durable when it returns. */
 export const writeIdentity = (stateDir: string, identity: Identity): void =>

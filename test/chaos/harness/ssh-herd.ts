@@ -31,7 +31,7 @@ export class SshHerd {
     mkdirSync(runFolder(), { recursive: true });
     const folder = mkdtempSync(join(runFolder(), 'ssh-herd-'));
     const pools = join(folder, 'pools.yaml');
-    writeFileSync(pools, '{}\n');
+    writeFileSync(pools, '{}\n', { mode: 0o600 });
     const random = new SeededRandom(index);
     const herd = await ChaosHerd.open({
       folder: join(folder, 'herd'),

@@ -42,7 +42,7 @@ beforeAll(async () => {
   mkdirSync(runFolder(), { recursive: true });
   folder = mkdtempSync(join(runFolder(), 'ssh-'));
   pools = join(folder, 'pools.yaml');
-  writeFileSync(pools, '{}\n');
+  writeFileSync(pools, '{}\n', { mode: 0o600 });
   const random = new SeededRandom(INDEX + 3);
   herd = await ChaosHerd.open({
     folder: join(folder, 'herd'),

@@ -8,7 +8,7 @@ import sys
 import threading
 import uuid
 
-from checks import BIN, FOLDER, TOKEN, URL, check, eq, operations, run, run_tool, save_document, until
+from checks import FOLDER, TOKEN, URL, check, eq, operations, run, run_tool, save_document, until
 
 document, path = save_document()
 
@@ -41,7 +41,7 @@ def submit(command, **more):
 
 
 def ended(view):
-    return do("instancesGet", view.id, wait="final", timeout_ms=20_000)[1]
+    return do("instancesGet", view.id, wait=WaitFor.FINAL, timeout_ms=20_000)[1]
 
 
 def generate():
@@ -59,6 +59,7 @@ def generate():
 
 generate()
 from drover_api import AuthenticatedClient, Client  # noqa: E402
+from drover_api.models import InstanceStatus, WaitFor  # noqa: E402
 from drover_api.types import File  # noqa: E402
 
 client = AuthenticatedClient(base_url=URL, token=TOKEN, raise_on_unexpected_status=True, timeout=60)
@@ -91,14 +92,14 @@ def _():
 @check("follows a log until its end")
 def _():
     view = submit("for n in 1 2 3; do echo $n; sleep 0.1; done")
-    do("instancesGet", view.id, wait="running")
+    do("instancesGet", view.id, wait=WaitFor.RUNNING)
     eq(do("instancesLogs", view.id, follow=True)[1].payload.read(), b"1\n2\n3\n")
 
 
 @check("holds a long poll for its time and no longer")
 def _():
     view = submit("sleep 60", name="sleeper")
-    status, then = do("instancesGet", "sleeper", wait="final", timeout_ms=200)
+    status, then = do("instancesGet", "sleeper", wait=WaitFor.FINAL, timeout_ms=200)
     eq((status, then.id), (200, view.id))
     assert then.status in ("ASSIGNED", "RUNNING"), then.status
 
@@ -152,7 +153,7 @@ def _():
     done = ended(submit("true"))
     eq(do("instancesDelete", done.id), (204, None))
     eq(do("instancesDelete", submit("sleep 60", graceMs=100).id)[0], 202)
-    assert do("instancesDeleteAll", status="COMPLETED")[1].deleted > 0
+    assert do("instancesDeleteAll", status=InstanceStatus.COMPLETED)[1].deleted > 0
 
 
 @check("launches a cluster, waits for its request, and reads the job's log")

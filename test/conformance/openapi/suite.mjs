@@ -6,7 +6,7 @@ import { pythonSuite } from '../python-suite.mjs';
 
 const folder = fileURLToPath(new URL('.', import.meta.url));
 
-export const { run, end } = pythonSuite({
+export const { prepare, run, end } = pythonSuite({
   package: 'openapi-python-client',
   versions: ['0.29.1'],
   also: ['schemathesis==4.32.5'],
@@ -14,9 +14,10 @@ export const { run, end } = pythonSuite({
   pins: () => join(folder, 'constraints.txt'),
   imports: 'openapi_python_client, schemathesis, httpx',
   /** Each is a head, two workers, and a Python process that calls without a pause. */
-  jobs: 2,
+  jobs: 3,
   scenarios: [
     { name: 'client', files: ['client'] },
-    { name: 'properties', files: ['properties'] },
+    { name: 'bounds', files: ['properties'] },
+    { name: 'random', files: ['properties'] },
   ],
 });

@@ -15,6 +15,6 @@ export const { prepare, run, end } = pythonSuite({
   jobs: 2,
   scenarios: [
     { name: 'sdk', each: true, files: ['sdk', 'errors', 'files', 'wire', 'restart'] },
-    { name: 'cli', each: true, files: ['cli'] },
+    { name: 'cli', each: true, files: ['cli', 'people'] },
   ],
 });

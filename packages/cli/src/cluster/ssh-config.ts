@@ -10,6 +10,7 @@ import type { Call, ClientFlags } from '../call.ts';
 import { connect } from '../connect.ts';
 import { printJson } from '../output.ts';
 import { chooseClusters } from './choose.ts';
+import { sshPath, sshWord } from './ssh-words.ts';
 
 const INCLUDE = 'Include drover_config';
 
@@ -60,11 +61,11 @@ function entriesOf(view: ClusterView, hosts: ReadonlyMap<string, SshAccess>): En
 
 function entryText(entry: Entry): string {
   const lines = [
-    `Host ${entry.alias}`,
-    `  HostName ${entry.host}`,
-    `  Port ${entry.port}`,
-    `  User ${entry.user}`,
-    ...(entry.identityFile === null ? [] : [`  IdentityFile ${entry.identityFile}`]),
+    `Host ${sshWord('a cluster', entry.alias)}`,
+    `  HostName ${sshWord('a host', entry.host)}`,
+    `  Port ${sshWord('a port', String(entry.port))}`,
+    `  User ${sshWord('a user', entry.user)}`,
+    ...(entry.identityFile === null ? [] : [`  IdentityFile ${sshPath('a key', entry.identityFile)}`]),
   ];
   return `${lines.join('\n')}\n`;
 }

@@ -32,7 +32,16 @@ export async function setContext(call: Call): Promise<number> {
     flags.ca === undefined ? { ...(caFile !== undefined && { caFile }) } : { ca: await readCa(flags.ca) };
   writeConfigFile(config, {
     ...config.values,
-    contexts: { ...contexts, [name]: { ...rest, url, ...tokenFile, ...ca, ...(project && { project }) } },
+    contexts: {
+      ...contexts,
+      [name]: {
+        ...rest,
+        url,
+        ...tokenFile,
+        ...ca,
+        ...(typeof project === 'string' && project !== '' && { project }),
+      },
+    },
   });
   terminal.out(`context ${name} is ${String(url)}; choose it with "drover config use-context ${name}"`);
   return 0;

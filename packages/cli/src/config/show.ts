@@ -1,6 +1,7 @@
 import type { Call, ClientFlags } from '../call.ts';
 import { locateHead } from '../connect.ts';
 import { printJson } from '../output.ts';
+import { isSecret } from '../settings/secret.ts';
 import { stateRoot } from '../settings/state.ts';
 import { formatTable } from '../text/table.ts';
 
@@ -10,7 +11,7 @@ interface Setting {
   readonly source: string;
 }
 
-/** `drover config show`: the settings of the client side, each with where it comes from. No token is shown. */
+/** `drover config show`: the settings of the client side, each with where it comes from. No secret is shown. */
 export async function show(call: Call): Promise<number> {
   const flags = call.command.opts<ClientFlags>();
   const { env, terminal, config } = call;
@@ -86,7 +87,7 @@ function storedSettings({ config }: Call): Setting[] {
     if (verb === 'contexts' || typeof table !== 'object' || table === null) return [];
     return Object.entries(table).map(([key, value]) => ({
       name: `${verb}.${key}`,
-      value: String(value),
+      value: isSecret(verb, key, value) ? 'set' : String(value),
       source: `file ${config.path}`,
     }));
   });

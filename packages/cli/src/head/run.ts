@@ -111,9 +111,10 @@ function fileOf(path: string | undefined): string | null {
 
 function checkUrl(text: string | undefined): string | null {
   if (text === undefined) return null;
-  if (!/^https?:\/\/[^/]/.test(text))
-    throw new UsageError(`--advertise-url ${text}: expected http://HOST:PORT or https://HOST`);
-  return text.replace(/\/+$/, '');
+  // Not repeated: a password may stand before the @, and this address is told to every worker.
+  if (!/^https?:\/\/[^/@]+(?:\/[^@]*)?$/.test(text))
+    throw new UsageError('--advertise-url: expected http://HOST:PORT or https://HOST, without a user name');
+  return text.replace(/(?<!\/)\/+$/, '');
 }
 
 /** Only programs of this machine come to it. */

@@ -1,4 +1,5 @@
 import type { Call } from '../call.ts';
+import { urlElsewhere } from './elsewhere.ts';
 import { type Herd, startHerd } from './start.ts';
 
 interface Flags {
@@ -24,8 +25,8 @@ export async function up(call: Call): Promise<number> {
     terminal.out(JSON.stringify({ url, tokenFile, herd: id, pid, workers: list }));
     return 0;
   }
-  for (const line of linesOf(herd)) terminal.out(line);
   const { url } = herd.head;
+  for (const line of linesOf(herd, urlElsewhere(env, url))) terminal.out(line);
   if (port !== undefined && port !== 0 && new URL(url).port !== String(port)) {
     terminal.say(`the head runs already and keeps its address; --port ${port} counts after "drover down"`);
   }
@@ -39,7 +40,16 @@ export async function up(call: Call): Promise<number> {
   return 0;
 }
 
-function linesOf({ head, workers }: Herd): string[] {
+/** @param elsewhere the address of the head for other machines */
+function linesOf({ head, workers }: Herd, elsewhere: string): string[] {
+  const others =
+    elsewhere === head.url
+      ? []
+      : [
+          `others:   ${elsewhere}, with TLS`,
+          'workers:  drover join-token create',
+          'people:   drover user create NAME',
+        ];
   const how = (started: boolean) => (started ? 'started' : 'runs already');
   return [
     `head      ${head.url}  ${how(head.started)} (pid ${head.pid})`,
@@ -49,6 +59,7 @@ function linesOf({ head, workers }: Herd): string[] {
     '',
     "try:      drover submit -f 'echo hello'",
     'see:      drover ps',
+    ...others,
     'end it:   drover down',
   ];
 }

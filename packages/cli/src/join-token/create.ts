@@ -1,5 +1,6 @@
 import type { Call, ClientFlags } from '../call.ts';
 import { connect } from '../connect.ts';
+import { headFor } from '../herd/elsewhere.ts';
 import { printJson } from '../output.ts';
 
 /** `drover join-token create`. The token is the only line on standard output; how it is used stands beside it. */
@@ -13,9 +14,8 @@ export async function create(call: Call): Promise<number> {
     ...(flags.uses !== undefined && { uses: flags.uses }),
     ...(flags.pool !== undefined && { pool: flags.pool }),
   });
-  const { tls } = await client.head.get();
-  const ca = client.url.startsWith('https:') ? (tls?.ca ?? null) : null;
-  const command = `drover worker --head ${client.url} --join-token ${made.token}${ca === null ? '' : ` --ca ${ca}`}`;
+  const { url, caFlag } = await headFor(call, client);
+  const command = `drover worker --head ${url} --join-token ${made.token}${caFlag}`;
   if (flags.json) printJson(call, { ...made, command });
   else {
     call.terminal.out(made.token);

@@ -3,6 +3,7 @@ import { configPath } from '@drover/client/local';
 import { parse } from 'smol-toml';
 import type { Env } from '../call.ts';
 import { UsageError } from '../errors.ts';
+import { refuseOpenSecrets } from './secret.ts';
 
 /** The configuration file of this user, as it lies there. */
 export interface ConfigFile {
@@ -11,7 +12,7 @@ export interface ConfigFile {
   readonly values: Readonly<Record<string, unknown>>;
 }
 
-/** Reads the configuration file; none is as good as an empty one. @throws {UsageError} when it is not valid TOML */
+/** Reads the configuration file; none is as good as an empty one. @throws {UsageError} when it is not valid TOML, or holds secrets that others can read */
 export function readConfigFile(env: Env): ConfigFile {
   const path = configPath(env);
   let text: string;
@@ -22,8 +23,14 @@ export function readConfigFile(env: Env): ConfigFile {
     if (code === 'ENOENT' || code === 'ENOTDIR' || code === 'EACCES') return { path, values: {} };
     throw error;
   }
+  const values = parsed(path, text);
+  refuseOpenSecrets(path, values);
+  return { path, values };
+}
+
+function parsed(path: string, text: string): ConfigFile['values'] {
   try {
-    return { path, values: parse(text) };
+    return parse(text);
   } catch (error) {
     const { line, message } = error as { line?: number; message: string };
     const [first = ''] = message.split('\n');

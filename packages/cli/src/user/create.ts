@@ -1,6 +1,7 @@
 import type { Role } from '@drover/client';
 import type { Call, ClientFlags } from '../call.ts';
 import { connect } from '../connect.ts';
+import { headFor } from '../herd/elsewhere.ts';
 import { printJson } from '../output.ts';
 
 type Flags = ClientFlags & {
@@ -31,7 +32,10 @@ export async function create(call: Call): Promise<number> {
   else {
     if (made) terminal.out(made.token);
     terminal.say(`user ${user.name} (${user.role}) was made${made ? '; its token is shown this once' : ''}`);
-    if (made) terminal.say(`there: drover login ${client.url}`);
+    if (made) {
+      const { url, caFlag } = await headFor(call, client);
+      terminal.say(`there: drover login ${url}${caFlag}`);
+    }
   }
   return 0;
 }

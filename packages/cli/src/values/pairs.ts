@@ -32,7 +32,7 @@ const ESCAPES: Readonly<Record<string, string>> = { n: '\n', t: '\t', r: '\r' };
 
 function unquote(value: string): string {
   const quoted = /^(['"])(.*)\1$/s.exec(value);
-  if (quoted === null) return value.replace(/\s+#.*$/, '');
+  if (quoted === null) return value.replace(/(?<!\s)\s+#.*$/, '');
   const inner = quoted[2] ?? '';
   if (quoted[1] === "'") return inner;
   return inner.replace(/\\(.)/g, (_, char: string) => ESCAPES[char] ?? char);

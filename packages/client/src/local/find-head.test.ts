@@ -1,5 +1,5 @@
 import { type ChildProcess, spawn } from 'node:child_process';
-import { mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
+import { chmod, mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { pemOfCa } from '@drover/core';
@@ -27,12 +27,12 @@ afterEach(async () => await rm(home, { recursive: true }));
 
 async function writeConfig(text: string): Promise<void> {
   await mkdir(join(home, '.config/drover'), { recursive: true });
-  await writeFile(join(home, '.config/drover/config.toml'), text);
+  await writeFile(join(home, '.config/drover/config.toml'), text, { mode: 0o600 });
 }
 
 async function writeHead(pid: number, folder = join(home, '.local/state/drover/head')): Promise<void> {
   await mkdir(folder, { recursive: true });
-  await writeFile(join(folder, 'admin.token'), 'of-local\n');
+  await writeFile(join(folder, 'admin.token'), 'of-local\n', { mode: 0o600 });
   const url = 'http://127.0.0.1:4000';
   await writeFile(join(folder, 'head.json'), JSON.stringify({ url, pid, tokenFile: 'admin.token' }));
 }
@@ -48,7 +48,7 @@ url = "http://x:of-url@home:2"
 describe('findHead', () => {
   it('goes by option, environment, context, local head, fallback', async () => {
     await writeConfig(CONFIG);
-    await writeFile(join(home, '.config/drover/lab.token'), ' of-lab \n');
+    await writeFile(join(home, '.config/drover/lab.token'), ' of-lab \n', { mode: 0o600 });
     await writeHead(headPid());
     const from = { url: 'http://opt:9', token: 'of-option' };
     expect(await findHead({ ...from, env: { ...env, DROVER_HEAD: 'http://e:8' } })).toMatchObject({
@@ -136,6 +136,32 @@ describe('findHead', () => {
   ])('names the file and what is wrong in it: %s', async (text, message) => {
     await writeConfig(text);
     await expect(findHead({ env })).rejects.toThrow(message);
+  });
+});
+
+describe('a file with a token that others can read', () => {
+  it.each([
+    ['token = "t"', 0o644, /config\.toml: it holds a token .*\(mode 0644\); run: chmod 600 .*config\.toml/],
+    ['token = "t"', 0o640, /mode 0640/],
+    ['url = "http://x:of-url@home:2"', 0o604, /mode 0604/],
+    ['tokenFile = "lab.token"', 0o644, /lab\.token: it holds a token/],
+  ])('is refused, with what to run: %s with mode %o', async (line, mode, message) => {
+    const url = line.startsWith('url') ? '' : 'url = "http://h"\n';
+    await writeConfig(`current = "lab"\n[contexts.lab]\n${url}${line}\n`);
+    await writeFile(join(home, '.config/drover/lab.token'), 'of-lab', { mode: 0o600 });
+    const file = join(home, '.config/drover', line.startsWith('tokenFile') ? 'lab.token' : 'config.toml');
+    await chmod(file, mode);
+    await expect(findHead({ env })).rejects.toThrow(message);
+    await chmod(file, 0o600);
+    expect((await findHead({ env })).token).toBeDefined();
+  });
+
+  it('is read by its group where it is a file of its own, and by all where it holds none', async () => {
+    await writeConfig('current = "lab"\n[contexts.lab]\nurl = "http://h"\ntokenFile = "lab.token"\n');
+    await writeFile(join(home, '.config/drover/lab.token'), 'of-lab');
+    await chmod(join(home, '.config/drover/lab.token'), 0o440);
+    await chmod(join(home, '.config/drover/config.toml'), 0o644);
+    expect((await findHead({ env })).token).toBe('of-lab');
   });
 });
 

@@ -8,6 +8,7 @@ import { parse } from 'smol-toml';
 import { DEFAULT_HEAD_URL } from '../client.ts';
 import { parseTarget } from '../transport/target.ts';
 import { pinnedFetch, readCa, requireCa } from './pinned-fetch.ts';
+import { assertPrivate } from './private-file.ts';
 
 /** Where the head was found; `new Client(found)` opens it. */
 export interface FoundHead {
@@ -149,6 +150,7 @@ async function readContext(
   if (token !== undefined && typeof token !== 'string')
     throw invalid(`contexts.${name}.token`, `a string in ${path}`);
   const fromFile = tokenFile === undefined ? undefined : await readTokenFile(tokenFile, path, name);
+  if ((token ?? parseTarget(url).token) !== undefined) await assertPrivate(path);
   const target = parseTarget(url, token ?? fromFile);
   if (project !== undefined && (typeof project !== 'string' || !isPlainName(project)))
     throw invalid(`contexts.${name}.project`, `${PLAIN_NAME_RULE}, in ${path}`, project);
@@ -175,6 +177,7 @@ async function readTokenFile(tokenFile: string, configFile: string, context: str
   const path = isAbsolute(expanded) ? expanded : join(configFile, '..', expanded);
   const text = await readIfThere(path);
   if (text === null) throw invalid(`contexts.${context}.tokenFile`, `there is no ${path}`);
+  await assertPrivate(path, 'group');
   return text.trim();
 }
 

@@ -26,7 +26,7 @@ export function parseTarget(address: string, token?: string): Target {
   if (chosen !== undefined && !TOKEN.test(chosen)) {
     throw invalid('token', 'printable ASCII characters without spaces');
   }
-  return { url: `${url.origin}${url.pathname.replace(/\/+$/, '')}`, token: chosen };
+  return { url: `${url.origin}${url.pathname.replace(/(?<!\/)\/+$/, '')}`, token: chosen };
 }
 
 /** One value, several for a repeated key, or nothing. */

@@ -29,7 +29,10 @@ export const SKYPILOT_ACCESS: AccessTable = {
     '/users',
     '/workspaces',
     '/users/me/workspace',
+    '/auth/authorize',
+    '/token',
   ]),
+  'GET /api/v1/auth/token': 'code',
   ...reads('POST', [
     '/check',
     '/list_accelerators',
@@ -67,6 +70,7 @@ export const SKYPILOT_ACCESS: AccessTable = {
     '/slurm_gpu_availability',
     '/slurm_node_info',
     '/users/me/workspace',
+    '/auth/authorize',
   ]),
   ...changes([
     '/upload',

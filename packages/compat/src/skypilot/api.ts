@@ -1,14 +1,14 @@
-/** `/api/*`: the handshake, and requests: waited for, followed, listed, cancelled. */
+/** `/api/*`: the handshake, and requests: waited for, followed, listed. */
 import { DroverError, isDroverError, isRequestFinal } from '@drover/core';
 import type { Actor, RequestRow } from '@drover/engine';
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import { Body } from './body.ts';
 import type { Call } from './calls.ts';
-import { callerOf, type SkypilotContext } from './context.ts';
+import { callerOf, reachOf, type SkypilotContext } from './context.ts';
 import { API_VERSION, API_VERSION_OLD, dialectOf, VERSION } from './dialect.ts';
+import { findRequest } from './find-request.ts';
 import { payloadOfCall, payloadOfRow, summaryOf } from './payload.ts';
 import { sendLines, withHeartbeat } from './stream.ts';
-import { askedOf, change } from './submit.ts';
 
 const WAIT_MS = 60_000;
 const PAGE = 1000;
@@ -19,7 +19,7 @@ const MOST_LISTED = 10_000;
 
 export function apiRoutes(scope: FastifyInstance, context: SkypilotContext): void {
   const { engine, actorOf, abortOf, calls } = context;
-  const { requestReads, requestLogs, requestCancel } = engine.work;
+  const { requestReads, requestLogs } = engine.work;
 
   scope.get('/api/health', async (request) => ({
     status: 'healthy',
@@ -38,9 +38,8 @@ export function apiRoutes(scope: FastifyInstance, context: SkypilotContext): voi
     restrict_config_to_admins: true,
   }));
 
-  /** @throws {DroverError} REQUEST_NOT_FOUND, AMBIGUOUS */
-  const find = async (request: FastifyRequest, ref: string): Promise<RequestRow | Call> =>
-    calls.find(actorOf(request), ref) ?? (await requestReads.resolve(actorOf(request), ref));
+  const find = (request: FastifyRequest, ref: string): Promise<RequestRow | Call> =>
+    findRequest(context, request, ref);
 
   scope.get('/api/get', async (request, reply) => {
     const dialect = dialectOf(request);
@@ -65,14 +64,17 @@ export function apiRoutes(scope: FastifyInstance, context: SkypilotContext): voi
         ref: `with a log of that path: logs are told by request ("sky api logs ID")`,
       });
     const found =
-      asked === null ? await requestReads.resolve(actorOf(request), null) : await find(request, asked);
+      asked === null
+        ? await requestReads.resolve(actorOf(request), null, reachOf(context, request))
+        : await find(request, asked);
     // The client compares it with what it asked for, which may be the beginning of an id.
     reply.header('x-skypilot-stream-request-id', asked ?? found.id);
     if (!('rev' in found)) return await sendLines(context, reply, withHeartbeat(logOf(found)));
     const follow = query.flag('follow', true);
     const tail = Math.max(0, query.integer('tail') ?? 0);
     const options = { follow, tail, abort: abortOf(reply) };
-    const lines = requestLogs.read(actorOf(request), found.id, options);
+    const actor: Actor = { ...actorOf(request), project: found.project };
+    const lines = requestLogs.read(actor, found.id, options);
     const shown = found.foreign?.['quiet'] === true ? withoutTable(lines) : lines;
     await sendLines(context, reply, withHeartbeat(shown));
   });
@@ -88,35 +90,23 @@ export function apiRoutes(scope: FastifyInstance, context: SkypilotContext): voi
     const all = query.flag('all_status');
     const cluster = query.optionalText('cluster_name');
     const most = Math.min(query.integer('limit') ?? MOST_LISTED, MOST_LISTED);
+    const reach = reachOf(context, request);
     const rows: (RequestRow | Call)[] = [];
     let cursor: string | null = null;
     do {
       const wish = { all, allUsers: true, limit: Math.min(most, PAGE), ...(cluster !== null && { cluster }) };
-      const page: Awaited<ReturnType<typeof requestReads.list>> = await requestReads.list(actorOf(request), {
-        ...wish,
-        ...(cursor !== null && { cursor }),
-      });
+      const page: Awaited<ReturnType<typeof requestReads.list>> = await requestReads.list(
+        actorOf(request),
+        { ...wish, ...(cursor !== null && { cursor }) },
+        reach,
+      );
       rows.push(...page.rows);
       cursor = page.nextCursor;
     } while (cursor !== null && rows.length < most);
-    for (const call of calls.list(actorOf(request)))
+    for (const call of calls.list(reach))
       if ((all || call.outcome === null) && (cluster === null || call.cluster === cluster)) rows.push(call);
     const sorted = rows.sort((a, b) => b.createdMs - a.createdMs);
     return sorted.slice(0, most).map((each) => summaryOf(each, dialect));
-  });
-
-  scope.post('/api/cancel', async (request, reply) => {
-    const asked = askedOf(context, request, 'api_cancel');
-    const { body, actor } = asked;
-    const user = body.optionalText('user_id');
-    const ids = body.texts('request_ids');
-    await change(context, reply, asked, async () => {
-      const by = user === null ? actor : { ...actor, user: { id: user, name: actor.user?.name ?? user } };
-      // What only reads ends by itself.
-      const refs = ids?.filter((ref) => calls.find(actor, ref) === undefined) ?? null;
-      if (refs !== null && refs.length === 0) return [];
-      return await requestCancel.cancel(by, { refs, all: true, allUsers: user === null });
-    });
   });
 
   scope.get('/api/plugins', async () => ({ plugins: [] }));
@@ -128,7 +118,8 @@ export function apiRoutes(scope: FastifyInstance, context: SkypilotContext): voi
   });
   scope.get('/api/completion/api_request', async (request) => {
     const begins = Body.ofQuery(request).optionalText('incomplete') ?? '';
-    const page = await requestReads.list(actorOf(request), { all: true, allUsers: true, limit: PAGE });
+    const wish = { all: true, allUsers: true, limit: PAGE };
+    const page = await requestReads.list(actorOf(request), wish, reachOf(context, request));
     return page.rows.map(({ id }) => id).filter((id) => id.startsWith(begins));
   });
   for (const noun of ['storage_name', 'volume_name']) scope.get(`/api/completion/${noun}`, async () => []);

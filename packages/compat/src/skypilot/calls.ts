@@ -81,22 +81,22 @@ export class Calls {
     return call;
   }
 
-  /** Of the caller's project, by id or its beginning. @throws {DroverError} AMBIGUOUS */
-  find({ project }: Actor, ref: string): Call | undefined {
+  /** Of these projects, by id or its beginning. @throws {DroverError} AMBIGUOUS */
+  find(projects: ReadonlySet<string>, ref: string): Call | undefined {
     const exact = this.#calls.get(ref);
-    if (exact?.project === project) return exact;
+    if (exact && projects.has(exact.project)) return exact;
     if (ref.length < FEWEST_CHARS || ref.length >= ID_CHARS) return undefined;
     const matches = [...this.#calls.values()]
-      .filter((call) => call.project === project && call.id.startsWith(ref))
+      .filter((call) => projects.has(call.project) && call.id.startsWith(ref))
       .map(({ id }) => id);
     if (matches.length > 1)
       throw new DroverError('AMBIGUOUS', { ref, matches: matches.slice(0, 5).join(', ') });
     return this.#calls.get(matches[0] ?? '');
   }
 
-  /** Of the caller's project, newest first. */
-  list({ project }: Actor): Call[] {
-    return [...this.#calls.values()].filter((call) => call.project === project).reverse();
+  /** Of these projects, newest first. */
+  list(projects: ReadonlySet<string>): Call[] {
+    return [...this.#calls.values()].filter((call) => projects.has(call.project)).reverse();
   }
 
   /** The oldest that have ended go: those of long ago, and what is over the limits. */

@@ -2,11 +2,10 @@
 import { gpuMatches, gpuName } from '@drover/core';
 import type { InfraState, MachineType } from '@drover/engine';
 import type { FastifyInstance } from 'fastify';
-import type { Body } from './body.ts';
-import type { SkypilotContext } from './context.ts';
+import { Body } from './body.ts';
+import { inWorkspace, type SkypilotContext } from './context.ts';
 import { type Dialect, dialectOf } from './dialect.ts';
 import { placeOf } from './places.ts';
-import { WORKSPACE } from './records.ts';
 import { answerLater, askedOf } from './submit.ts';
 
 /** The kind of cloud that all our places are to each client. */
@@ -27,26 +26,33 @@ export function catalogueRoutes(scope: FastifyInstance, context: SkypilotContext
 
   scope.post('/check', async (request, reply) => {
     const dialect = dialectOf(request);
-    await answerLater(context, reply, askedOf(context, request, 'check'), async () => {
+    const asked = askedOf(context, request, 'check');
+    const { project } = inWorkspace(
+      context,
+      request,
+      asked.body.optionalText('workspace') ?? asked.actor.project,
+    );
+    await answerLater(context, reply, asked, async () => {
       await engine.infra.refresh(undefined, { force: true });
       const states = engine.infra.describe();
       const cloud = CLOUD[dialect];
       const enabled = states.some(({ isEnabled }) => isEnabled) ? [cloud] : [];
       const capabilities = Object.fromEntries(enabled.map((name) => [name, ['compute']]));
-      const value = { [WORKSPACE]: dialect === 'old' ? enabled : capabilities };
+      const value = { [project]: dialect === 'old' ? enabled : capabilities };
       return { value, log: checkText(states) };
     });
   });
 
   scope.get('/enabled_clouds', async (request, reply) => {
     const dialect = dialectOf(request);
-    const { expand } = request.query as { expand?: string };
-    const asked = { verb: 'enabled_clouds', actor: context.actorOf(request), cluster: null };
+    const query = Body.ofQuery(request);
+    const actor = inWorkspace(context, request, query.optionalText('workspace'));
+    const asked = { verb: 'enabled_clouds', actor, cluster: null };
     await answerLater(context, reply, asked, () => {
       const known = engine.infra.names();
       const enabled = engine.infra.describe().filter(({ isEnabled }) => isEnabled);
       if (enabled.length === 0) return { value: [] };
-      const isExpanded = dialect === 'now' && expand?.toLowerCase() === 'true';
+      const isExpanded = dialect === 'now' && query.flag('expand');
       const expanded = enabled.map(({ infra }) => placeOf(infra, known).replace('ssh/', 'SSH/'));
       // The newer client looks for the kind in lower case.
       const kind = dialect === 'now' ? CLOUD.now.toLowerCase() : CLOUD.old;

@@ -1,5 +1,6 @@
 /** What the adapter's routes need beside the request, and who calls as its clients say it. */
-import type { Actor, Engine, Files, Logger } from '@drover/engine';
+import { invalid, type Role } from '@drover/core';
+import type { Actor, Bearer, Engine, Files, Logger } from '@drover/engine';
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import type { Body } from './body.ts';
 import type { Calls } from './calls.ts';
@@ -17,7 +18,15 @@ export interface SkypilotOptions {
   /** A folder of our own, for uploads on their way. */
   readonly dir: string;
   readonly log: Logger;
+  /** In which a login by a browser gives its client a token. */
+  readonly cookie: string;
   actorOf(request: FastifyRequest): Actor;
+  /** By whose token the call came; null: by the head's own. */
+  bearerOf(request: FastifyRequest): Bearer | null;
+  /** The projects that the caller may come into, by name, and what it may do there. */
+  projectsOf(request: FastifyRequest): readonly { readonly name: string; readonly role: Role }[];
+  /** The caller in that project, where it may do what the route needs. @throws {DroverError} FORBIDDEN, PROJECT_NOT_FOUND */
+  within(request: FastifyRequest, project: string): Actor;
   abortOf(reply: FastifyReply): Abort;
 }
 
@@ -35,16 +44,33 @@ export const uploaderOf = (context: SkypilotOptions, request: FastifyRequest, cl
   context.actorOf(request).user?.id ?? claimed;
 
 /**
- * The caller. A token that is somebody's names them; with the one that all share, the client's variables do. GETs carry
- * none: then it is the bearer.
+ * The caller, in the workspace that the call names: our projects. A token that is somebody's names them; with the one
+ * that all share, the client's variables do. GETs carry none: then it is the bearer.
+ * @throws {DroverError} FORBIDDEN, PROJECT_NOT_FOUND
  */
 export function callerOf(context: SkypilotOptions, request: FastifyRequest, body?: Body): Actor {
-  const actor = context.actorOf(request);
+  const workspace = body?.object('override_skypilot_config')['active_workspace'] ?? null;
+  const actor = inWorkspace(context, request, workspace);
   if (actor.user !== undefined) return actor;
-  const variables = body?.object('env_vars') ?? {};
-  const id = variables['SKYPILOT_USER_ID'];
-  const name = variables['SKYPILOT_USER'];
-  if (typeof id !== 'string' || !USER_ID.test(id)) return actor;
-  const isName = typeof name === 'string' && USER_NAME.test(name);
-  return { ...actor, user: { id, name: isName ? name : id } };
+  const claim = body && claimOf(body);
+  return claim ? { ...actor, user: claim } : actor;
 }
+
+/** Who the client says its user is; null: nobody, or what can be no id. */
+export function claimOf(body: Body): { readonly id: string; readonly name: string } | null {
+  const { SKYPILOT_USER_ID: id, SKYPILOT_USER: name } = body.object('env_vars');
+  if (typeof id !== 'string' || !USER_ID.test(id)) return null;
+  const isName = typeof name === 'string' && USER_NAME.test(name);
+  return { id, name: isName ? name : id };
+}
+
+/** @param workspace null: none is named @throws {DroverError} FORBIDDEN, PROJECT_NOT_FOUND */
+export function inWorkspace(context: SkypilotOptions, request: FastifyRequest, workspace: unknown): Actor {
+  if (workspace === null || workspace === undefined) return context.actorOf(request);
+  if (typeof workspace !== 'string') throw invalid('active_workspace', 'a string', workspace);
+  return context.within(request, workspace);
+}
+
+/** Where requests are looked for: calls that name one by its id name no workspace. */
+export const reachOf = (context: SkypilotOptions, request: FastifyRequest): ReadonlySet<string> =>
+  new Set(context.projectsOf(request).map(({ name }) => name));

@@ -5,7 +5,8 @@ import { DroverError } from '@drover/core';
 import type { Actor, JobRow } from '@drover/engine';
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import { ZipFile } from 'yazl';
-import type { SkypilotContext } from './context.ts';
+import { Body } from './body.ts';
+import { callerOf, type SkypilotContext } from './context.ts';
 import { VERSION_HEADERS } from './dialect.ts';
 
 /** The home that the client puts its own in place of. No path of a job has it in it. */
@@ -24,7 +25,7 @@ export async function sendLogs(
   reply: FastifyReply,
   folders: readonly string[],
 ): Promise<void> {
-  const actor = context.actorOf(request);
+  const actor = callerOf(context, request, Body.of(request));
   const jobs = folders.map((folder) => ({ folder, job: jobOf(context, actor, folder) }));
   const zip = new ZipFile();
   // One at a time: each is a stream from a worker.

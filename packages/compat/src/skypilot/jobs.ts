@@ -2,7 +2,7 @@
 import { DroverError, isJobFinal, type JobStatus } from '@drover/core';
 import type { Actor, ClusterRow, JobRow } from '@drover/engine';
 import type { FastifyInstance } from 'fastify';
-import type { SkypilotContext } from './context.ts';
+import { claimOf, type SkypilotContext } from './context.ts';
 import { folderOf } from './download.ts';
 import { viewJob } from './records.ts';
 import { sendLines, withHeartbeat } from './stream.ts';
@@ -110,8 +110,13 @@ export function jobRoutes(scope: FastifyInstance, context: SkypilotContext): voi
   });
 }
 
-function foldersOf({ actor }: Asked, cluster: ClusterRow, rows: readonly JobRow[]): Record<string, string> {
-  const user = userIdOf(actor);
+/** The client turns only what is below its own name into a folder on its side, whosever its token is. */
+function foldersOf(
+  { actor, body }: Asked,
+  cluster: ClusterRow,
+  rows: readonly JobRow[],
+): Record<string, string> {
+  const user = claimOf(body)?.id ?? userIdOf(actor);
   return Object.fromEntries(
     rows.map((row) => [String(row.number), folderOf(user, cluster.name, row.taskId)]),
   );

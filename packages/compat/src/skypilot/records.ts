@@ -8,8 +8,6 @@ import { placeOf } from './places.ts';
 const NO_AUTOSTOP = -1;
 /** An empty dict, pickled: what older clients read without looking. */
 const EMPTY_PICKLED = 'gAROLg==';
-/** The only one. */
-export const WORKSPACE = 'default';
 
 const seconds = (stamp: string): number => Math.floor(Date.parse(stamp) / 1000);
 const secondsOrNull = (stamp: string | null): number | null =>
@@ -39,7 +37,7 @@ export function viewRecord(
     user_hash: view.user.id,
     user_name: view.user.name,
     config_hash: null,
-    workspace: WORKSPACE,
+    workspace: view.project,
     nodes: view.numNodes,
     resources_str: shownResources(view),
     resources_str_full: shownResources(view),
@@ -108,6 +106,6 @@ export function viewCost(
     cost_per_hour: cost.pricePerHour,
     user_hash: cost.user.id,
     user_name: cost.user.name,
-    workspace: WORKSPACE,
+    workspace: cluster.project,
   };
 }

@@ -1,10 +1,11 @@
 /** The SkyPilot adapter: the wire protocol of the packages 0.14.1 and 0.9.x as calls on the engine. */
-import { isDroverError } from '@drover/core';
+import { type ErrorCode, isDroverError } from '@drover/core';
 import type { FastifyError, FastifyInstance, FastifyRequest } from 'fastify';
 import { applyAccess } from '../access.ts';
 import { SKYPILOT_ACCESS } from './access.ts';
 import { apiRoutes } from './api.ts';
 import { Calls } from './calls.ts';
+import { cancelRoutes } from './cancel.ts';
 import { catalogueRoutes } from './catalogue.ts';
 import { clusterRoutes } from './clusters.ts';
 import type { SkypilotContext, SkypilotOptions } from './context.ts';
@@ -12,11 +13,15 @@ import { mismatchOf, VERSION_HEADERS } from './dialect.ts';
 import { fileRoutes } from './files.ts';
 import { jobRoutes } from './jobs.ts';
 import { launchRoutes } from './launch.ts';
+import { loginRoutes } from './login.ts';
 import { isPassing } from './submit.ts';
 import { unbuiltRoutes } from './unbuilt.ts';
 import { Uploads } from './uploads.ts';
+import { workspaceRoutes } from './workspaces.ts';
 
 const RETRY_AFTER_S = 1;
+/** Of 403 the clients print the sentence; of other refusals only the number. */
+const STATUSES: Partial<Record<ErrorCode, number>> = { INVALID_REQUEST: 422, PROJECT_NOT_FOUND: 403 };
 
 /** Mounts the routes at the root, where the clients look, and under `/compat/skypilot`. */
 export function registerSkypilot(app: FastifyInstance, options: SkypilotOptions): void {
@@ -40,11 +45,14 @@ export function registerSkypilot(app: FastifyInstance, options: SkypilotOptions)
         });
         for (const routes of [
           apiRoutes,
+          cancelRoutes,
           launchRoutes,
           clusterRoutes,
           jobRoutes,
           catalogueRoutes,
           fileRoutes,
+          loginRoutes,
+          workspaceRoutes,
           unbuiltRoutes,
         ])
           routes(scope, context);
@@ -72,9 +80,9 @@ function setSkypilotErrorHandler(scope: FastifyInstance, { log }: SkypilotContex
   scope.setErrorHandler(async (error, request, reply) => {
     reply.headers(VERSION_HEADERS);
     if (isDroverError(error)) {
-      const status = isPassing(error) ? 503 : error.code === 'INVALID_REQUEST' ? 422 : error.status;
+      const status = isPassing(error) ? 503 : (STATUSES[error.code] ?? error.status);
       if (status === 503) reply.header('retry-after', RETRY_AFTER_S);
-      if (status === 401) reply.header('www-authenticate', 'Basic realm="drover", Bearer');
+      if (status === 401) reply.header('www-authenticate', 'Basic realm="drover", Bearer realm="drover"');
       return reply.status(status).send({ detail: error.message });
     }
     const { statusCode } = error as Partial<FastifyError>;

@@ -109,28 +109,6 @@ export function unbuiltRoutes(scope: FastifyInstance, context: SkypilotContext):
     scope.post(url, async () => {
       throw notBuilt('these changes');
     });
-  scope.get('/users', async (request) => {
-    const { user } = context.actorOf(request);
-    return user ? [{ id: user.id, name: user.name, role: context.actorOf(request).role ?? 'user' }] : [];
-  });
-  scope.get('/workspaces', async (request, reply) => {
-    await answerLater(context, reply, askedOf(context, request, 'workspaces.get'), () => ({
-      value: { default: {}, [context.actorOf(request).project]: {} },
-    }));
-  });
-  scope.get('/users/me/workspace', async () => ({
-    workspace: 'default',
-    source: 'default-fallback',
-    note: null,
-    preferred: null,
-    accessible: ['default'],
-  }));
-  scope.post('/users/me/workspace', async (request) => {
-    const { preferred } = (request.body ?? {}) as { preferred?: unknown };
-    if (preferred !== null && preferred !== undefined && preferred !== 'default')
-      throw notBuilt('workspaces beside "default"');
-    return { preferred: preferred ?? null };
-  });
 }
 
 async function* nothing(): AsyncIterable<Uint8Array> {}

@@ -66,7 +66,7 @@ async function takeEntry(
   const attributes = entry.externalFileAttributes >>> 16;
   const type = attributes & TYPE_BITS;
   const isFolder = name.endsWith('/') && type !== TYPES.link;
-  const path = name.replace(/\/+$/, '');
+  const path = name.replace(/(?<!\/)\/+$/, '');
   const broken = brokenPathRule(path);
   if (broken !== null) throw refuse(path, broken);
   if (type !== 0 && !Object.values<number>(TYPES).includes(type))

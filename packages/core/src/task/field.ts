@@ -1,5 +1,5 @@
 import { type DocumentPath, documentOf, type PlainDocument, pathText, placeText } from '../document.ts';
-import { DroverError, shorten } from '../errors.ts';
+import { DroverError, shorten } from '../drover-error.ts';
 import { nearest } from '../nearest.ts';
 
 /** What a refusal says besides the rule. */
@@ -58,8 +58,11 @@ export class Field {
     const where = placeText(this.#document.file ?? 'the task', place);
     const field = this.name;
     const { hint } = options;
-    const shown = options.withoutValue || typeof this.value === 'object' || this.isEmpty;
-    const said = shown ? rule : `${rule} (not ${JSON.stringify(shorten(this.value))})`;
+    const isSecret = options.withoutValue === true || this.path.includes('secrets');
+    const said =
+      isSecret || typeof this.value === 'object' || this.isEmpty
+        ? rule
+        : `${rule} (not ${JSON.stringify(shorten(this.value))})`;
     const full = hint === undefined ? said : `${said}; ${hint}`;
     throw new DroverError(
       'INVALID_TASK',

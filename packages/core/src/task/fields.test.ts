@@ -2,7 +2,7 @@
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
-import { DroverError } from '../errors.ts';
+import { DroverError } from '../drover-error.ts';
 import { readYaml } from '../yaml/index.ts';
 import { CHAIN_FIELDS, INTERNAL_FIELDS, parseTaskFile, TASK_FIELDS } from './index.ts';
 

@@ -1,7 +1,7 @@
 import fc from 'fast-check';
 import { describe, it } from 'vitest';
 import { documentOf } from '../document.ts';
-import { isDroverError } from '../errors.ts';
+import { isDroverError } from '../drover-error.ts';
 import { taskSpec } from '../wire/task.ts';
 import { readYaml } from '../yaml/index.ts';
 import { parseTaskFile, TASK_FIELDS } from './index.ts';

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { DroverError } from '../errors.ts';
+import { DroverError } from '../drover-error.ts';
 import { taskSpec } from '../wire/task.ts';
 import { readYaml } from '../yaml/index.ts';
 import { parseTaskFile, type TaskDraft, type TaskOptions } from './index.ts';

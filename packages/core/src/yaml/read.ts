@@ -1,6 +1,6 @@
 import { type Document, isAlias, LineCounter, parseAllDocuments } from 'yaml';
 import { type PlainDocument, placeText } from '../document.ts';
-import { DroverError } from '../errors.ts';
+import { DroverError } from '../drover-error.ts';
 import { plainOf } from './plain.ts';
 
 /** Beyond one of them a text is refused. Aliases count as what they stand for. */

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { DroverError } from '../errors.ts';
+import { DroverError } from '../drover-error.ts';
 import { readYaml, YAML_LIMITS } from './index.ts';
 
 const read = (text: string): unknown => structuredClone(readYaml(text)[0]?.value);

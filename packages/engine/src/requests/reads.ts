@@ -40,43 +40,49 @@ export class RequestReads {
 
   /**
    * An id, or its beginning (3 characters or more); null: the newest that there is.
+   * @param projects where it is looked for; left out: in the one of the call
    * @throws {DroverError} REQUEST_NOT_FOUND, AMBIGUOUS
    */
-  async resolve(actor: Actor, ref: string | null): Promise<RequestRow> {
-    const row = ref === null ? await this.#newest(actor) : await this.#named(actor, ref);
-    if (!row || row.project !== actor.project)
+  async resolve(
+    actor: Pick<Actor, 'project'>,
+    ref: string | null,
+    projects: ReadonlySet<string> = new Set([actor.project]),
+  ): Promise<RequestRow> {
+    const row = ref === null ? await this.#newest(projects) : await this.#named(projects, ref);
+    if (!row || !projects.has(row.project))
       throw new DroverError('REQUEST_NOT_FOUND', { ref: ref ?? '(the newest)' });
     return row;
   }
 
-  async #newest(actor: Actor): Promise<RequestRow | null> {
+  async #newest(projects: ReadonlySet<string>): Promise<RequestRow | null> {
     let newest: RequestRow | undefined;
     for (const row of this.#state.tables.requests.all())
-      if (row.project === actor.project && (!newest || row.seq > newest.seq)) newest = row;
+      if (projects.has(row.project) && (!newest || row.seq > newest.seq)) newest = row;
     return newest ? this.find(newest.id) : null;
   }
 
-  async #named(actor: Actor, ref: string): Promise<RequestRow | null> {
+  async #named(projects: ReadonlySet<string>, ref: string): Promise<RequestRow | null> {
     if (isUuid(ref)) return this.find(ref);
     if (!PREFIX.test(ref)) return null;
     const matches: string[] = [];
     for (const row of this.#state.tables.requests.all())
-      if (row.id.startsWith(ref) && row.project === actor.project) matches.push(row.id);
+      if (row.id.startsWith(ref) && projects.has(row.project)) matches.push(row.id);
     if (matches.length > 1)
       throw new DroverError('AMBIGUOUS', { ref, matches: matches.slice(0, 5).join(', ') });
     return matches[0] === undefined ? null : this.find(matches[0]);
   }
 
-  /** A page, newest first. */
+  /** A page, newest first. @param projects whose; left out: those of the one of the call */
   async list(
     actor: Actor,
     query: RequestListQuery,
+    projects: ReadonlySet<string> = new Set([actor.project]),
   ): Promise<{ rows: RequestRow[]; nextCursor: string | null }> {
     const before = query.cursor === undefined ? Number.POSITIVE_INFINITY : Number(query.cursor);
     const user = userOf(actor).id;
     const rows: RequestRow[] = [];
     for (const row of this.#state.tables.requests.all()) {
-      if (row.project !== actor.project || row.seq >= before) continue;
+      if (!projects.has(row.project) || row.seq >= before) continue;
       if (!query.all && isRequestFinal(row.status)) continue;
       if (!query.allUsers && row.user.id !== user) continue;
       if (query.cluster !== undefined && row.cluster !== query.cluster) continue;

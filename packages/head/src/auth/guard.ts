@@ -13,8 +13,12 @@ import {
 import { realRandom } from '../os/clock.ts';
 import { isLoopback, tokenOf } from './credentials.ts';
 
-/** none: open to all. join: the route checks a join token itself. */
-export type Access = Role | 'worker' | 'join' | 'none';
+/** none: open to all. join, code: the route checks a join token, or the code of a login, itself. */
+export type Access = Role | 'worker' | 'join' | 'code' | 'none';
+
+/** Routes that let everybody in and check by themselves what was brought. */
+const checksItself = (access: Access): access is 'none' | 'join' | 'code' =>
+  access === 'none' || access === 'join' || access === 'code';
 
 /** Who was let in. `bearer` is null for the head's own token, for workers, and for routes that are open. */
 export interface Caller {
@@ -29,6 +33,8 @@ export interface Guard {
   identify(request: IncomingMessage, access: Access, requestId: string): Caller;
   /** Whether that one may. @returns the caller within its project. @throws {DroverError} FORBIDDEN, PROJECT_NOT_FOUND */
   admit(request: IncomingMessage, caller: Caller, access: Access): Caller;
+  /** The same caller in another of its projects, by the same rules. @throws {DroverError} FORBIDDEN, PROJECT_NOT_FOUND */
+  within(caller: Pick<Caller, 'actor' | 'bearer'>, project: string, access: Access): Actor;
   /** The worker whose identity this is. @throws {DroverError} UNAUTHENTICATED */
   worker(request: IncomingMessage): string;
 }
@@ -62,7 +68,7 @@ export function makeGuard(
     identify(request, access, requestId) {
       const source = request.socket.remoteAddress;
       const common = { requestId, ...(source !== undefined && { source }) };
-      if (access === 'none' || access === 'join')
+      if (checksItself(access))
         return { actor: { ...NOBODY, ...common }, bearer: null, key: strangerKey(request) };
       const token = tokenOf(request);
       if (token === null) {
@@ -91,21 +97,19 @@ export function makeGuard(
 
     admit(request, caller, access) {
       const { actor, bearer } = caller;
-      if (access === 'none' || access === 'join') return caller;
+      if (checksItself(access)) return caller;
       if (access === 'worker') {
         if (actor.kind !== 'worker') throw new DroverError('FORBIDDEN', {}, { message: FOR_WORKERS });
         return caller;
       }
       if (actor.kind !== 'person') throw new DroverError('FORBIDDEN', {}, { message: NOT_FOR_WORKERS });
-      const { project, role } = placeOf(engine, bearer, projectAsked(request));
-      const admitted: Caller = { ...caller, actor: { ...actor, project, role } };
-      if (!isAtLeast(role, access))
-        throw new DroverError(
-          'FORBIDDEN',
-          { needed: access, role, project },
-          { message: `this needs the role ${access}; ${actor.name} is ${role} in project ${project}` },
-        );
-      return admitted;
+      const place = placeOf(engine, bearer, projectAsked(request));
+      return { ...caller, actor: inPlace(actor, place, access) };
+    },
+
+    within({ actor, bearer }, project, access) {
+      const needed = checksItself(access) || access === 'worker' ? 'admin' : access;
+      return inPlace(actor, placeOf(engine, bearer, nameOf(project)), needed);
     },
   };
 }
@@ -128,18 +132,31 @@ const adminActor = (request: IncomingMessage, common: Pick<Actor, 'requestId' | 
 /** @throws {DroverError} PROJECT_NOT_FOUND for what can be no name */
 function projectAsked(request: IncomingMessage): string | null {
   const name = request.headers['drover-project'];
-  if (name === undefined || name === '') return null;
-  if (typeof name !== 'string' || !isPlainName(name))
-    throw new DroverError('PROJECT_NOT_FOUND', { ref: String(name).slice(0, 64) });
-  return name;
+  return name === undefined || name === '' ? null : nameOf(name);
+}
+
+function nameOf(name: unknown): string {
+  if (typeof name === 'string' && isPlainName(name)) return name;
+  throw new DroverError('PROJECT_NOT_FOUND', { ref: String(name).slice(0, 64) });
+}
+
+/** @throws {DroverError} FORBIDDEN */
+function inPlace(actor: Actor, { project, role }: Place, needed: Role): Actor {
+  if (isAtLeast(role, needed)) return { ...actor, project, role };
+  throw new DroverError(
+    'FORBIDDEN',
+    { needed, role, project },
+    { message: `this needs the role ${needed}; ${actor.name} is ${role} in project ${project}` },
+  );
+}
+
+interface Place {
+  readonly project: string;
+  readonly role: Role;
 }
 
 /** The project that the call is for, and what its bearer may do there. @throws {DroverError} PROJECT_NOT_FOUND */
-function placeOf(
-  engine: Engine,
-  bearer: Bearer | null,
-  asked: string | null,
-): { project: string; role: Role } {
+function placeOf(engine: Engine, bearer: Bearer | null, asked: string | null): Place {
   if (bearer === null) {
     const project = asked ?? DEFAULT_PROJECT;
     engine.projects.get(project);
@@ -149,7 +166,20 @@ function placeOf(
   if (token.scope !== null && asked !== null && asked !== token.scope)
     throw new DroverError('PROJECT_NOT_FOUND', { ref: asked });
   const project = token.scope ?? asked ?? DEFAULT_PROJECT;
-  const role = lesserRole(engine.projects.enter(user, project), token.role ?? 'admin');
+  return { project, role: roleBy(bearer, engine.projects.enter(user, project)) };
+}
+
+/** What is left of a role with this token. */
+function roleBy({ token }: Bearer, role: Role): Role {
+  const left = lesserRole(role, token.role ?? 'admin');
   // What is lent for one project does not reach what belongs to the herd.
-  return { project, role: token.scope === null ? role : lesserRole(role, 'user') };
+  return token.scope === null ? left : lesserRole(left, 'user');
+}
+
+/** The projects that the caller may come into, by name, and what it may do there. @param bearer null: the head's own token */
+export function projectsOf(engine: Engine, bearer: Bearer | null): { name: string; role: Role }[] {
+  const found = engine.projects.of(bearer?.user ?? { id: '', role: 'admin' });
+  return found
+    .filter(({ row }) => (bearer?.token.scope ?? row.name) === row.name)
+    .map(({ row, role }) => ({ name: row.name, role: bearer === null ? role : roleBy(bearer, role) }));
 }

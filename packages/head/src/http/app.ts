@@ -157,7 +157,11 @@ export function makeApp(log: Logger, { engine, guard, limits, hosts, tls, watch 
   setErrorHandler(app, log, BODY_BYTES);
   const notFound = async (request: FastifyRequest, reply: FastifyReply) => {
     const path = request.url.split('?')[0] ?? '';
-    const others = methods.get(path) ?? [...methods].find(([pattern]) => patternMatches(pattern, path))?.[1];
+    // As the router chooses: words before parameters.
+    const [others] = [...methods]
+      .filter(([pattern]) => patternMatches(pattern, path))
+      .toSorted(([a], [b]) => a.split(':').length - b.split(':').length)
+      .map(([, names]) => names);
     const foreign = pyletNotFound(path, others !== undefined) ?? skypilotNotFound(request, path);
     if (foreign) return reply.status(foreign.status).send(foreign.body);
     if (others)

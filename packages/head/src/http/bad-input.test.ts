@@ -224,6 +224,10 @@ describe('a call that breaks a rule', () => {
     expect((await head.call('GET', '/v1/nothing')).json.error.code).toBe('ROUTE_NOT_FOUND');
     const wrongMethod = await head.call('PATCH', '/v1/instances');
     expect([wrongMethod.status, wrongMethod.json.error.code]).toEqual([405, 'METHOD_NOT_ALLOWED']);
+    expect(wrongMethod.headers.get('allow')?.split(', ').toSorted()).toEqual(['DELETE', 'GET', 'POST']);
+    // The path of a word, beside one of a parameter that it would fit as well.
+    const besideParameter = await head.call('PATCH', '/v1/requests/cancel', 'no JSON at all');
+    expect([besideParameter.status, besideParameter.headers.get('allow')]).toEqual([405, 'POST']);
     for (const path of [
       '/v1/../etc/passwd',
       '/v1/instances/..%2f..%2fetc',
@@ -241,7 +245,25 @@ describe('a call that breaks a rule', () => {
 
   it('has a header of bounded size', async () => {
     const reply = await head.call('GET', '/v1/head', undefined, { 'x-long': long(20_000) });
-    expect(reply.status).toBe(431);
+    expect([reply.status, reply.json.error.code]).toEqual([431, 'HEADERS_TOO_LARGE']);
+    expect(reply.headers.get('drover-request-id')).toBe(reply.json.error.requestId);
+  });
+
+  it('that is no HTTP is told so in the one shape of errors, and its connection ends', async () => {
+    const { hostname, port } = new URL(head.url);
+    const answer = await new Promise<string>((resolve) => {
+      const socket = connect(Number(port), hostname, () => socket.write('HELLO?\r\n\r\n'));
+      let text = '';
+      socket.on('data', (data) => {
+        text += data;
+      });
+      socket.on('close', () => resolve(text));
+    });
+    expect(answer).toMatch(/^HTTP\/1\.1 400 Bad Request\r\n/);
+    expect(JSON.parse(answer.slice(answer.indexOf('{'))).error).toMatchObject({
+      code: 'INVALID_REQUEST',
+      details: { field: 'request' },
+    });
   });
 
   it('refuses an unusable idempotency key', async () => {

@@ -21,10 +21,13 @@ export function toDroverError(error: unknown, limitBytes: number): DroverError |
       return new DroverError('INVALID_JSON', { rule: 'Content-Length does not match' });
     default:
       if (statusCode === 400)
-        return new DroverError('INVALID_JSON', { rule: (error as Error).message.slice(0, 200) });
+        return new DroverError('INVALID_JSON', { rule: withoutText((error as Error).message).slice(0, 200) });
       return null;
   }
 }
+
+/** What a parser says of JSON, without the piece of it that may hold a secret. */
+const withoutText = (message: string): string => message.replace(/, (?:\.{3})?".*/s, '');
 
 export function errorBody(error: DroverError, requestId: string): ErrorBody {
   return { error: { code: error.code, message: error.message, details: { ...error.details }, requestId } };
@@ -43,7 +46,7 @@ export function setErrorHandler(app: FastifyInstance, log: Logger, limitBytes: n
     }
     if (known.status === 503 || known.status === 429) reply.header('retry-after', RETRY_AFTER_S);
     if (known.code === 'METHOD_NOT_ALLOWED') reply.header('allow', String(known.details['allowed']));
-    if (known.status === 401) reply.header('www-authenticate', 'Basic realm="drover", Bearer');
+    if (known.status === 401) reply.header('www-authenticate', 'Basic realm="drover", Bearer realm="drover"');
     return reply.status(known.status).send(errorBody(known, request.id));
   });
 }

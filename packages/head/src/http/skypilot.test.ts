@@ -18,6 +18,17 @@ async function result(path: string, body: unknown, headers: Record<string, strin
   return got.status === 200 ? got.json : got.json.detail;
 }
 
+it('a call that reads leaves nothing in the store', async () => {
+  const before = (await head.call('GET', '/v1/head')).json.rev;
+  expect(await result('/status', {})).toMatchObject({
+    name: 'sky.status',
+    status: 'SUCCEEDED',
+    return_value: '[]',
+  });
+  // Nobody has been refused yet: that would be written down.
+  expect((await head.call('GET', '/v1/head')).json.rev).toBe(before);
+});
+
 describe('the handshake', () => {
   it('tells each client its number, at both mounts', async () => {
     for (const prefix of ['', '/compat/skypilot']) {
@@ -46,16 +57,6 @@ describe('the handshake', () => {
 });
 
 describe('a call', () => {
-  it('that reads leaves nothing in the store', async () => {
-    const before = (await head.call('GET', '/v1/head')).json.rev;
-    expect(await result('/status', {})).toMatchObject({
-      name: 'sky.status',
-      status: 'SUCCEEDED',
-      return_value: '[]',
-    });
-    expect((await head.call('GET', '/v1/head')).json.rev).toBe(before);
-  });
-
   it('that fails is a request with its error, which names its caller', async () => {
     const env_vars = { SKYPILOT_USER_ID: '0badcafe', SKYPILOT_USER: 'somebody' };
     const payload = await result('/down', { cluster_name: 'none', env_vars });

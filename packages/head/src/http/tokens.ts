@@ -13,6 +13,7 @@ import {
 import { type Bearer, BUILTIN_ADMIN, type UserRow } from '@drover/engine';
 import type { FastifyRequest } from 'fastify';
 import { z } from 'zod';
+import { projectsOf } from '../auth/guard.ts';
 import type { App, RouteContext } from './app.ts';
 
 export function whoamiRoutes(app: App, { engine, actorOf }: RouteContext): void {
@@ -31,16 +32,12 @@ export function whoamiRoutes(app: App, { engine, actorOf }: RouteContext): void 
       const { project, role = 'viewer', user } = actorOf(request);
       const { id, name } = user ?? { id: BUILTIN_ADMIN, name: BUILTIN_ADMIN };
       await engine.state.durableUnlessStalled(engine.state.tables.tokens.lastRev);
-      const scope = bearer?.token.scope ?? null;
-      const mine = engine.projects
-        .of(bearer?.user ?? { id: '', role: 'admin' })
-        .filter(({ row }) => scope === null || row.name === scope);
       return {
         user: { id, name, kind: bearer?.user.kind ?? 'builtin', role: bearer?.user.role ?? 'admin' },
         project,
         role,
         token: bearer && engine.tokens.view(bearer.token),
-        projects: mine.map((each) => ({ name: each.row.name, role: each.role })),
+        projects: projectsOf(engine, bearer),
       };
     },
   );

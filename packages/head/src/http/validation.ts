@@ -2,6 +2,9 @@
 import { type DroverError, invalid } from '@drover/core';
 import type { z } from 'zod';
 
+/** What stands below such a field is said to nobody, not even to who sent it: errors are kept, and pasted. */
+const SECRET = /secret|token|password|identity|credential/i;
+
 /** The first issue of a failed parse. `data` is what was parsed, for showing the value. */
 export function toInvalid(error: z.ZodError, data: unknown, part: string): DroverError {
   const issue = error.issues[0];
@@ -17,7 +20,8 @@ export function toInvalid(error: z.ZodError, data: unknown, part: string): Drove
     data,
   );
   if (value === undefined && issue.code === 'invalid_type') return invalid(field, 'is required');
-  return invalid(field, issue.message, value);
+  const isSecret = issue.path.some((key) => SECRET.test(String(key)));
+  return invalid(field, issue.message, isSecret ? undefined : value);
 }
 
 /** Compiles a route's schema for Fastify. */

@@ -1,5 +1,5 @@
 /** The providers of this head: `local`, and those that its files describe. */
-import { existsSync, mkdirSync, readFileSync } from 'node:fs';
+import { existsSync, mkdirSync, readFileSync, statSync } from 'node:fs';
 import { userInfo } from 'node:os';
 import { join } from 'node:path';
 import type { Logger, ProviderPort, Providers } from '@drover/engine';
@@ -11,7 +11,7 @@ import { WatchedFile } from './file-watch.ts';
 import type { HeadPlace } from './head-place.ts';
 import { LocalProvider } from './local.ts';
 import { KnownHosts } from './ssh/known-hosts.ts';
-import { parsePools, type SshHost } from './ssh/pools.ts';
+import { parsePools, refuseOpenPasswords, type SshHost } from './ssh/pools.ts';
 import { SshProvider } from './ssh/provider.ts';
 import { makeRuntime, type Runtime } from './ssh/runtime.ts';
 import { WorkerProcesses, type WorkerProgram } from './worker-processes.ts';
@@ -76,9 +76,11 @@ function sshPools(
   const { log, advertiseUrl } = options;
   const path = options.sshPools ?? join(options.stateDir, 'ssh_node_pools.yaml');
   const { username, homedir } = userInfo();
-  const file = new WatchedFile<ReadonlyMap<string, readonly SshHost[]>>(path, new Map(), (text) =>
-    parsePools(text, path, readIfThere(join(homedir, '.ssh', 'config')), username),
-  );
+  const file = new WatchedFile<ReadonlyMap<string, readonly SshHost[]>>(path, new Map(), (text) => {
+    const pools = parsePools(text, path, readIfThere(join(homedir, '.ssh', 'config')), username);
+    refuseOpenPasswords(pools, path, statSync(path).mode);
+    return pools;
+  });
   const dir = join(root, 'ssh');
   const known = new KnownHosts(join(dir, 'known_hosts.json'));
   const made = new Map<string, SshProvider>();

@@ -1,4 +1,4 @@
-/** A configuration file that may change while the head runs: read again when its time or size has changed. */
+/** A configuration file that may change while the head runs: read again when its time, size or mode has changed. */
 import { readFileSync, statSync } from 'node:fs';
 
 export class WatchedFile<T> {
@@ -24,7 +24,7 @@ export class WatchedFile<T> {
 
   get(): T {
     const stat = statSync(this.#path, { throwIfNoEntry: false });
-    const mark = stat ? `${stat.mtimeMs} ${stat.size} ${stat.ino}` : 'none';
+    const mark = stat ? `${stat.mtimeMs} ${stat.size} ${stat.ino} ${stat.mode}` : 'none';
     if (mark === this.#mark) return this.#value;
     this.#mark = mark;
     this.#error = null;

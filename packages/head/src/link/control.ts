@@ -7,7 +7,8 @@ import { DroverError, isDroverError, isIntact, sealMessage, shorten } from '@dro
 import { type HeadFrame, LINK_CLOSE, LINK_MESSAGE_BYTES, workerMessage } from '@drover/core/wire';
 import type { Engine, LinkPort, Logger } from '@drover/engine';
 import { type WebSocket, WebSocketServer } from 'ws';
-import type { Guard } from '../auth/guard.ts';
+import type { CallLimits } from '../auth/call-limits.ts';
+import { type Guard, NOBODY, strangerKey } from '../auth/guard.ts';
 import { plainPath } from '../http/app.ts';
 import { errorBody } from '../http/errors.ts';
 import type { HostRules } from '../http/host-rules.ts';
@@ -35,7 +36,14 @@ export interface ControlLinks {
   cut(): void;
 }
 
-export function makeControlLinks(engine: Engine, guard: Guard, hosts: HostRules, log: Logger): ControlLinks {
+/** @param limits counts those that are not let in, by address; null: as many as they like */
+export function makeControlLinks(
+  engine: Engine,
+  guard: Guard,
+  hosts: HostRules,
+  log: Logger,
+  limits: CallLimits | null = null,
+): ControlLinks {
   const server = new WebSocketServer({
     noServer: true,
     maxPayload: LINK_MESSAGE_BYTES,
@@ -56,8 +64,12 @@ export function makeControlLinks(engine: Engine, guard: Guard, hosts: HostRules,
         if (origin !== undefined)
           throw new DroverError('ORIGIN_REFUSED', { origin: shorten(origin), host: shorten(host ?? '') });
         workerId = guard.worker(request);
-      } catch (error) {
-        return refuse(socket, isDroverError(error) ? error : new DroverError('UNAUTHENTICATED'));
+      } catch (thrown) {
+        const error = isDroverError(thrown) ? thrown : new DroverError('UNAUTHENTICATED');
+        if (error.code === 'UNAUTHENTICATED') denied(engine, request, error);
+        if (mayAnswer(limits, strangerKey(request), error.status)) refuse(socket, error);
+        else socket.destroy();
+        return;
       }
       server.handleUpgrade(request, socket, head, (ws) => serve(engine, workerId, ws, log));
     },
@@ -69,6 +81,20 @@ export function makeControlLinks(engine: Engine, guard: Guard, hosts: HostRules,
       for (const ws of server.clients) ws.terminate();
     },
   };
+}
+
+/** A flood costs no more than its first answers. */
+function mayAnswer(limits: CallLimits | null, key: string, status: number): boolean {
+  const verdict = limits?.begin(key) ?? 'welcome';
+  if (verdict === 'welcome') limits?.done(key, status);
+  else if (verdict === 'hold') void limits?.hold(key);
+  return verdict === 'welcome';
+}
+
+function denied(engine: Engine, { socket }: IncomingMessage, { code, message }: DroverError): void {
+  const source = socket.remoteAddress;
+  const actor = { ...NOBODY, requestId: randomUUID(), ...(source !== undefined && { source }) };
+  engine.audit.deny(actor, { code, message, method: 'GET', route: '/v1/link' });
 }
 
 function refuse(socket: Duplex, error: DroverError): void {

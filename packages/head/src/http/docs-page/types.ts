@@ -51,12 +51,16 @@ function boundsOf(schema: JsonSchema): string[] {
     else if (most !== undefined) found.push(`at most ${most}${what}`);
     else if (least !== undefined) found.push(`at least ${least}${what}`);
   };
-  span(schema.minimum, schema.maximum, '');
+  span(known(schema.minimum), known(schema.maximum), '');
   if (schema.exclusiveMinimum !== undefined) found.push(`above ${schema.exclusiveMinimum}`);
   span(schema.minLength, schema.maxLength, ' characters');
   span(schema.minItems, schema.maxItems, ' items');
   return found;
 }
+
+/** A bound that every integer has says nothing. */
+const known = (bound: number | undefined): number | undefined =>
+  bound !== undefined && Math.abs(bound) === Number.MAX_SAFE_INTEGER ? undefined : bound;
 
 /** One field as a term and what it means. Objects that are written out there come below it. */
 export function fieldOf(name: string, schema: JsonSchema, required: boolean): Html {

@@ -177,20 +177,19 @@ describe('the document', () => {
     expect(paths['/v1/instances/{ref}/cancel']?.['post']?.requestBody?.required).toBe(false);
   });
 
-  it('is for those who have a token', async () => {
+  it('is for those who have a token; a browser asks for it', async () => {
     for (const path of ['/openapi.json', '/docs']) {
       const reply = await head.call('GET', path, undefined, { authorization: '' });
-      expect([reply.status, reply.headers.get('www-authenticate')]).toEqual([
-        401,
-        expect.stringMatching(/^Basic /),
-      ]);
+      expect(reply.status).toBe(401);
+      // Chromium passes over a scheme that is followed by another without a parameter.
+      expect(reply.headers.get('www-authenticate')).toBe('Basic realm="drover", Bearer realm="drover"');
     }
   });
 });
 
 describe('a schema', () => {
   it('that differs between what is sent and what comes back has two names', () => {
-    const inner = z.strictObject({ size: z.int().default(1) });
+    const inner = z.strictObject({ size: z.int().min(0).max(9).default(1) });
     const book = writeSchemas([
       { schema: instanceSubmit, direction: 'input' },
       { schema: instanceSubmit, direction: 'output' },
@@ -203,7 +202,7 @@ describe('a schema', () => {
     );
     expect(book.of(inner, 'input')).toEqual({
       type: 'object',
-      properties: { size: { type: 'integer', default: 1 } },
+      properties: { size: { type: 'integer', minimum: 0, maximum: 9, default: 1 } },
       additionalProperties: false,
     });
     expect(() => book.of(inner, 'output')).toThrow(/not collected/);

@@ -43,7 +43,7 @@ Long polls: with \`wait\` a reply is held until the state is there, at most \`ti
 
 Streams: logs are raw bytes or lines of text and end when nothing more comes; with \`follow=true\` they go on until what they follow has ended. Events are server-sent events, resumed with \`Last-Event-ID\`.
 
-Idempotency: a call that makes something takes \`Idempotency-Key\`. The same key with the same body gives what the first call has made, so it can be sent again when its reply was lost; with another body it is refused (IDEMPOTENCY_CONFLICT).
+Idempotency: submits, launches and what else makes instances and requests take \`Idempotency-Key\`. The same key with the same body gives what the first call has made, so it can be sent again when its reply was lost; with another body it is refused (IDEMPOTENCY_CONFLICT).
 
 References: \`{ref}\` is an id, a name (the newest that bears it, one that has not ended first), or the beginning of an id when only one matches.
 

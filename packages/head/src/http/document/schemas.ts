@@ -34,9 +34,6 @@ const NAMES = new Map<z.ZodType, string>(
   ),
 );
 
-/** The name under which a schema stands in the components. Undefined: it is written out. */
-export const nameOf = (schema: z.ZodType): string | undefined => NAMES.get(schema);
-
 /** @param uses all schemas that the document refers to, each with its direction */
 export function writeSchemas(
   uses: readonly { readonly schema: z.ZodType; readonly direction: Direction }[],

@@ -1,5 +1,5 @@
 /** One ssh connection to a host: commands by standard input, and ports that lead back. Errors say whose fault it is. */
-import { existsSync, readFileSync } from 'node:fs';
+import { existsSync, readFileSync, statSync } from 'node:fs';
 import { connect as dial } from 'node:net';
 import { homedir } from 'node:os';
 import { join } from 'node:path';
@@ -183,6 +183,8 @@ function authMethods(host: SshHost): AnyAuthMethod[] {
         'AUTH',
         `${host.name}: there is no key ${path}: mend identity_file in the pools file`,
       );
+    if ((statSync(path).mode & 0o077) !== 0)
+      throw new ProviderError('AUTH', `${host.name}: the key ${path} is open to others: run chmod 600 on it`);
     const key = readFileSync(path);
     const parsed = ssh2.utils.parseKey(key);
     if (parsed instanceof Error)

@@ -5,7 +5,7 @@ import { homedir, tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, describe, expect, it } from 'vitest';
 import { KnownHosts } from './known-hosts.ts';
-import { parsePools } from './pools.ts';
+import { parsePools, refuseOpenPasswords } from './pools.ts';
 import { makeRuntime } from './runtime.ts';
 import { quote } from './scripts.ts';
 
@@ -51,6 +51,16 @@ farm:
       { name: 'gpu-9', address: 'gpu-9', port: 22 },
     ]);
     expect(pools.get('farm')?.[0]?.identityFiles).toEqual([`${homedir()}/.ssh/gpu`]);
+  });
+
+  it('holds passwords only in a file of its owner alone', () => {
+    const open = parse('lab:\n  hosts: [{ip: 10.0.0.2, password: secret}]\n');
+    for (const mode of [0o644, 0o640, 0o604])
+      expect(() => refuseOpenPasswords(open, 'pools.yaml', mode)).toThrow(
+        /open to others.*chmod 600 pools\.yaml/,
+      );
+    refuseOpenPasswords(open, 'pools.yaml', 0o100600);
+    refuseOpenPasswords(parse('lab: {hosts: [10.0.0.1]}'), 'pools.yaml', 0o644);
   });
 
   it('refuses a host that is reached through another one, with what to do', () => {

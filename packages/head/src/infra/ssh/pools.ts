@@ -83,4 +83,17 @@ export function parsePools(
   return pools;
 }
 
+/** @param mode of the file. @throws {PoolsError} with what to run, when others can read passwords in it */
+export function refuseOpenPasswords(
+  pools: ReadonlyMap<string, readonly SshHost[]>,
+  file: string,
+  mode: number,
+): void {
+  if ((mode & 0o077) === 0 || ![...pools.values()].flat().some(({ password }) => password !== null)) return;
+  const octal = (mode & 0o777).toString(8).padStart(4, '0');
+  throw new PoolsError(
+    `${file} holds passwords and is open to others (mode ${octal}). Run: chmod 600 ${file}`,
+  );
+}
+
 const expandHome = (path: string): string => (path.startsWith('~/') ? `${homedir()}${path.slice(1)}` : path);
