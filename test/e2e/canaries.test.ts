@@ -7,6 +7,7 @@ import { randomBytes } from 'node:crypto';
 import { mkdtempSync, readdirSync, readFileSync, renameSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join, relative } from 'node:path';
+import { gunzipSync } from 'node:zlib';
 import { pinnedFetch } from 'drover/local';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { DROVER, RealHerd, until } from './real-herd.ts';
@@ -87,6 +88,7 @@ beforeAll(async () => {
   for (const name of ['authority', 'head'])
     secrets[`key of the ${name}`] =
       readFileSync(join(herd.stateOf('head'), `tls/${name}.key`), 'utf8').split('\n')[1] ?? '';
+  secrets['key of secrets'] = readFileSync(join(herd.stateOf('head'), 'secrets.key'), 'utf8').trim();
   fetchHead = pinnedFetch(readFileSync(ca, 'utf8'));
   await herd.addWorker('w', ['--log-level', 'debug', '--ca', caFile, '--cpus', '8', '--memory', '8GiB']);
   secrets['worker identity'] = JSON.parse(
@@ -307,11 +309,12 @@ describe('a secret', () => {
     const backup = join(home, 'backup');
     await drover(['head', 'backup', backup, '--state', herd.stateOf('head')]);
     expect(statSync(backup).size).toBeGreaterThan(1_000);
-    /** What may hold what. Of all others not even a digest is a secret. */
+    /** What may hold what. In the store secrets are sealed, and tokens are digests. */
     const holders: readonly [file: RegExp, what: readonly string[]][] = [
       [/^head\/admin\.token$/, ['admin token']],
       [/^head\/tls\/(authority|head)\.key$/, ['key of the authority', 'key of the head']],
-      [/^head\/drover\.db(-wal)?$|^backup$/, ['task secret', 'foreign secret']],
+      [/^head\/secrets\.key$/, ['key of secrets']],
+      [/^backup$/, ['admin token', 'key of secrets']],
       [/^w\/identity\.json$/, ['worker identity']],
       [/^w\/instances\/[^/]+\/record\.json$/, ['task secret', 'foreign secret']],
       [/^\.config\/drover\/config\.toml$/, ['user token']],
@@ -323,12 +326,20 @@ describe('a secret', () => {
     for (const file of files) {
       const name = relative(file.startsWith(home) ? home : herd.dir, file);
       const allowed = holders.find(([pattern]) => pattern.test(name))?.[1] ?? [];
-      const text = readFileSync(file);
+      const bytes = readFileSync(file);
+      const text = name === 'backup' ? gunzipSync(bytes) : bytes;
       expect([name, found(text, allowed)]).toEqual([name, []]);
       for (const what of found(text)) seen.add(what);
       if (found(text).length > 0) expect([name, statSync(file).mode & 0o777]).toEqual([name, 0o600]);
     }
-    for (const what of ['admin token', 'task secret', 'worker identity', 'user token', 'key of the head'])
+    for (const what of [
+      'admin token',
+      'key of secrets',
+      'task secret',
+      'worker identity',
+      'user token',
+      'key of the head',
+    ])
       expect([...seen]).toContain(what);
     for (const folder of [herd.stateOf('head'), herd.stateOf('w')])
       expect(statSync(folder).mode & 0o777).toBe(0o700);

@@ -283,7 +283,7 @@ describe('a head and a worker in the foreground', () => {
     [['instance', 'delete'], usage, /--all/],
     [['worker', 'delete', '--all-offline'], usage, /-y/],
     [['worker', 'delete', 'w1'], 1, /ONLINE/],
-    [['join-token', 'delete', 'nothing'], 3, /no join token/],
+    [['join-token', 'delete', 'nothing'], 3, /no token nothing/],
     [['join-token', 'create', '--uses', '0'], usage, /whole number/],
     [['head', '--host', '0.0.0.0'], usage, /insecure-bind/],
     [['head', '--log-level', 'loud'], usage, /debug/],

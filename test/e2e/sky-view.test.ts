@@ -16,7 +16,7 @@ import { join } from 'node:path';
 import { inspect, promisify } from 'node:util';
 import * as sky from 'drover/sky';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it, vi } from 'vitest';
-import { RealHerd, until } from './real-herd.ts';
+import { DROVER, RealHerd, until } from './real-herd.ts';
 
 const DIST = new URL('../../packages/drover/dist/sky.js', import.meta.url).href;
 const herd = new RealHerd();
@@ -389,6 +389,23 @@ describe('a cluster', () => {
       expect(refused.message).toContain('belongs to admin, not to bob');
     });
   });
+
+  it('with tokens of their own users are who they are, whatever their programs say', async () => {
+    for (const name of ['ana', 'bo']) await herd.client.users.create({ name });
+    const by = async (user: string): Promise<void> =>
+      void vi.stubEnv('DROVER_TOKEN', (await herd.client.tokens.create({ user })).token);
+    vi.stubEnv('DROVER_USER', 'ana');
+    await by('ana');
+    await sky.get(await sky.launch(quick('true'), { clusterName: 'anas' }));
+    await by('bo');
+    expect(await sky.get(await sky.status())).toEqual([]);
+    const refused = await expectError(await sky.queue('anas'), 'ClusterOwnerIdentityMismatchError');
+    expect(refused.message).toContain('belongs to ana, not to bo');
+    await by('ana');
+    const [mine] = await sky.get(await sky.status());
+    expect(mine).toMatchObject({ name: 'anas', user_name: 'ana' });
+    await sky.get(await sky.down('anas'));
+  });
 });
 
 describe('the errors of the seed', () => {
@@ -522,11 +539,86 @@ describe('the server', () => {
     rmSync(path);
   });
 
-  it('says what it does not do', async () => {
-    expect(await thrown(sky.apiStart({ deploy: true }))).toBeInstanceOf(sky.NotSupportedError);
-    expect(await thrown(sky.apiStart({ host: '0.0.0.0' }))).toBeInstanceOf(sky.NotSupportedError);
-    expect(await thrown(sky.apiStart({ foreground: true }))).toBeInstanceOf(sky.NotSupportedError);
+  it('is bound where it is told, beyond loopback by TLS; a login keeps whom to trust, and whose token it is', async () => {
+    const own = {
+      DROVER_HEAD: '',
+      DROVER_TOKEN: '',
+      DROVER_PORT: '0',
+      DROVER_WORKERS: '0',
+      HOME: join(scratch, 'bound'),
+      DROVER_STATE: join(scratch, 'bound/state'),
+    };
+    const here = (await inAnotherProcess(
+      `await sky.apiStart({ host: '127.0.0.2' });
+      const { url, user } = await sky.apiInfo();
+      await sky.apiStop();
+      return { url, user };`,
+      own,
+    )) as sky.ApiInfo;
+    expect(here.url).toMatch(/^http:\/\/127\.0\.0\.2:/);
+    expect(here.user).toEqual({ id: 'admin', name: 'admin' });
+    const run = promisify(execFile);
+    const drover = async (...args: string[]): Promise<string> =>
+      (await run(DROVER, args, { env: { ...process.env, ...own } })).stdout;
+    try {
+      const { url } = (await inAnotherProcess(
+        'await sky.apiStart({ deploy: true }); return await sky.apiInfo();',
+        own,
+      )) as sky.ApiInfo;
+      expect(url).toMatch(/^https:/);
+      const { tls } = JSON.parse(await drover('head', 'status', '--json'));
+      const token = (await drover('user', 'create', 'ana')).trim();
+      const endpoint = url.replace('://', `://any:${token}@`);
+      const told = (await inAnotherProcess(
+        `process.env.DROVER_CA = ${JSON.stringify(tls.ca)};
+        await sky.apiLogin({ endpoint: ${JSON.stringify(endpoint)} });
+        delete process.env.DROVER_CA;
+        return await sky.apiInfo();`,
+        { ...own, HOME: join(scratch, 'elsewhere'), DROVER_STATE: join(scratch, 'elsewhere/state') },
+      )) as sky.ApiInfo;
+      expect(told).toMatchObject({ url, status: 'healthy', user: { name: 'ana' } });
+      const log = await inAnotherProcess(
+        `const { write } = process.stdout;
+        let said = '';
+        process.stdout.write = (text) => ((said += text), true);
+        await sky.apiServerLogs().finally(() => (process.stdout.write = write));
+        return said;`,
+        own,
+      );
+      expect(log).toContain(`"component":"head"`);
+    } finally {
+      await drover('down');
+    }
+    vi.stubEnv('DROVER_STATE', join(scratch, 'nowhere'));
     expect(await thrown(sky.apiServerLogs())).toBeInstanceOf(sky.NotSupportedError);
+  }, 60_000);
+
+  it('in the foreground lasts as long as the call, and ends with its process', async () => {
+    const script = `import * as sky from ${JSON.stringify(DIST)};
+      await sky.apiStart({ foreground: true });
+      console.log('came back');`;
+    const child = spawn(process.execPath, ['--input-type=module', '-e', script], {
+      env: {
+        ...process.env,
+        HOME: scratch,
+        DROVER_STATE: join(scratch, 'foreground'),
+        DROVER_PORT: '0',
+        DROVER_JSON: '1',
+      },
+      stdio: ['ignore', 'pipe', 'ignore'],
+    });
+    let out = '';
+    child.stdout.on('data', (chunk: Buffer) => {
+      out += chunk.toString();
+    });
+    await until('its head serves', () => out.includes('\n'));
+    const { url, pid } = JSON.parse(out.split('\n')[0] ?? '');
+    expect((await fetch(`${url}/healthz`)).status).toBe(200);
+    expect(pid).not.toBe(child.pid);
+    child.kill('SIGTERM');
+    const [code] = await once(child, 'close');
+    expect([code, out.trimEnd().split('\n').at(-1)]).toEqual([0, 'came back']);
+    await expect(fetch(`${url}/healthz`)).rejects.toThrow();
   });
 
   it('is started by the first call where none is known, said on stderr, and ended by apiStop', async () => {

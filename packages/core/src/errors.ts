@@ -32,7 +32,7 @@ export const ERROR_CATALOGUE = {
     status: 401,
     retry: false,
     actor: 'user',
-    message: 'a valid token is needed: pass --token or set DROVER_TOKEN',
+    message: 'a valid token is needed: "drover login", --token, or DROVER_TOKEN',
   },
   FORBIDDEN: { status: 403, retry: false, actor: 'user', message: 'this token may not do that' },
   JOIN_TOKEN_INVALID: {

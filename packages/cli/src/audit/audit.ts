@@ -40,10 +40,13 @@ export async function audit(call: Call): Promise<number> {
 }
 
 function lineOf(view: AuditView): string {
-  const subject = view.noun === 'calls' ? view.id : `${view.name ?? ''} (${shortId(view.id)})`.trim();
+  const what =
+    view.noun === 'calls'
+      ? view.id
+      : `${view.noun} ${`${view.name ?? ''} (${shortId(view.id)})`.trim()} ${view.type}`;
   const why = view.reason === null ? '' : `: ${view.reason.message}`;
   const where = view.source === null ? '' : ` from ${view.source}`;
   return oneLine(
-    `${view.at}  ${pad(view.result, 6)}  ${pad(view.actor, 12)} ${view.noun} ${subject} ${view.type}${why} [project ${view.project}${where}]`,
+    `${view.at}  ${pad(view.result, 6)}  ${pad(view.actor, 12)} ${what}${why} [project ${view.project}${where}]`,
   );
 }

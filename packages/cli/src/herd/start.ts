@@ -92,7 +92,7 @@ async function startHeadIfMissing(
   const port = wishes.port ?? (before.url === undefined ? DEFAULT_PORT : Number(new URL(before.url).port));
   say('starting the head');
   const host = wishes.host ?? before.host ?? LOOPBACK;
-  const bind = isLoopback(host) ? [] : ['--host', host, '--tls'];
+  const bind = ['--host', host, ...(isLoopback(host) ? [] : ['--tls'])];
   const { pid, ready } = await startInBackground('head', folder, ['--port', String(port), ...bind], {
     env: {},
     startMs: START_MS,

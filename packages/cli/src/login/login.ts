@@ -45,7 +45,9 @@ export async function login(call: Call): Promise<number> {
 async function tokenFrom(call: Call, flags: Flags, inUrl: string | undefined): Promise<string> {
   const { tokenFile, token } = flags;
   const given = tokenFile === undefined ? (inUrl ?? token ?? call.env.DROVER_TOKEN) : await read(tokenFile);
-  const text = (given || (await readSecret(call, 'token: '))).trim();
+  const text = (
+    tokenFile === undefined ? given || (await readSecret(call, 'token: ')) : (given ?? '')
+  ).trim();
   // Constructing a client checks its form.
   if (text !== '') return new Client({ url: 'http://localhost', token: text }) && text;
   throw new UsageError(

@@ -4,6 +4,9 @@ import { connect } from '../connect.ts';
 import { printJson, printTable, wantsJson } from '../output.ts';
 import { usedOf } from './quotas.ts';
 
+const forWhom = ({ private: isPrivate, members }: ProjectView): string =>
+  isPrivate ? `${members.length} member${members.length === 1 ? '' : 's'}` : 'all';
+
 /** `drover project list`. */
 export async function list(call: Call): Promise<number> {
   const client = await connect(call);
@@ -17,7 +20,7 @@ export async function list(call: Call): Promise<number> {
     [
       { title: 'NAME', value: (view) => view.name, min: 8 },
       { title: 'YOU', value: (view) => view.role },
-      { title: 'FOR', value: (view) => (view.private ? `${view.members.length} members` : 'all'), drop: 5 },
+      { title: 'FOR', value: forWhom, drop: 5 },
       { title: 'INSTANCES', value: (view) => usedOf(view, 'instances'), drop: 2 },
       { title: 'GPUS', value: (view) => usedOf(view, 'gpus'), drop: 3 },
       { title: 'REQUESTS', value: (view) => usedOf(view, 'requests'), drop: 4 },

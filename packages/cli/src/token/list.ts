@@ -25,8 +25,8 @@ export async function list(call: Call): Promise<number> {
     call,
     [
       { title: 'ID', value: (view) => shortId(view.id) },
-      { title: 'USER', value: (view) => view.user, min: 8 },
-      { title: 'NAME', value: (view) => view.name, min: 8 },
+      { title: 'USER', value: (view) => view.user, min: 4 },
+      { title: 'NAME', value: (view) => view.name, min: 8, drop: 0 },
       { title: 'BEGINS', value: (view) => view.hint, drop: 5 },
       { title: 'ROLE', value: (view) => view.role ?? '', drop: 4 },
       { title: 'PROJECT', value: (view) => view.project ?? '', drop: 4 },

@@ -142,7 +142,7 @@ export class ProjectService {
   /** @throws {DroverError} PROJECT_NOT_FOUND, INVALID_REQUEST, STORE_FULL */
   change(actor: Actor, name: string, patch: ProjectPatch): ProjectRow {
     if (name === DEFAULT_PROJECT && patch.private)
-      throw invalid('private', 'the default project is for all users: it cannot be private', true);
+      throw invalid('private', 'the default project is for all users: it cannot be private', undefined);
     const given = (part: object): object =>
       Object.fromEntries(Object.entries(part).filter(([, value]) => value !== undefined));
     const { quotas = {}, ...rest } = patch;
@@ -189,7 +189,7 @@ export class ProjectService {
    * @throws {DroverError} PROJECT_NOT_FOUND, PROJECT_NOT_EMPTY, INVALID_REQUEST, STORE_FULL
    */
   delete(actor: Actor, name: string): void {
-    if (name === DEFAULT_PROJECT) throw invalid('project', 'the default project stays', name);
+    if (name === DEFAULT_PROJECT) throw invalid('project', 'the default project stays', undefined);
     this.#state.assertWritable();
     this.#state.transact(actor, (tx) => {
       const row = this.get(name);

@@ -52,7 +52,7 @@ export class TokenService {
     const now = this.#ports.clock.wallMs();
     if (token.expiresMs !== null && token.expiresMs <= now) return null;
     const user = this.#state.tables.users.get((token.owner ?? '').replace(/^users\//, ''));
-    if (!user || user.status !== 'ACTIVE') return null;
+    if (user?.status !== 'ACTIVE') return null;
     this.#usedMs.set(token.id, now - (now % 60_000));
     return { user, token };
   }
@@ -150,7 +150,7 @@ export class TokenService {
       expiresAt: row.expiresMs === null ? null : isoStamp(row.expiresMs),
       createdAt: isoStamp(row.createdMs),
       createdBy: row.createdBy,
-      lastUsedAt: usedMs === undefined ? null : isoStamp(usedMs),
+      lastUsedAt: usedMs === undefined ? null : isoStamp(Math.max(usedMs, row.createdMs)),
     };
   }
 }

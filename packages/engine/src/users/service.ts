@@ -72,7 +72,7 @@ export class UserService {
         throw invalid(
           'user',
           'nobody changes their own role or disables themselves: ask another admin',
-          row.name,
+          undefined,
         );
       tx.put('users', { ...row, role, status });
       const next = tx.get('users', row.id) as UserRow;
@@ -94,7 +94,7 @@ export class UserService {
     this.#state.transact(actor, (tx) => {
       const row = this.get(ref);
       if (actor.user?.id === row.id)
-        throw invalid('user', 'nobody deletes themselves: ask another admin', row.name);
+        throw invalid('user', 'nobody deletes themselves: ask another admin', undefined);
       for (const token of tx.ownedBy('tokens', `users/${row.id}`)) tx.delete('tokens', token.id);
       for (const project of this.#state.tables.projects.all())
         if (project.members.some((member) => member.user === row.id))

@@ -1,7 +1,9 @@
-/** The store that a head was told to use: SQLite in its state directory, or PostgreSQL. */
+/** The store that a head was told to use: SQLite in its state directory, or PostgreSQL; with the secrets in it sealed. */
 import { DroverError } from '@drover/core';
 import { type Logger, type Store, StoreError } from '@drover/engine';
 import { isPostgresUrl } from './postgres/address.ts';
+import { sealing } from './seal/sealing-store.ts';
+import { secretsKey } from './seal/secrets-key.ts';
 import { openSqliteStore } from './sqlite-store.ts';
 import { ensurePrivateDir } from './state-dir.ts';
 import {
@@ -33,10 +35,12 @@ export async function openStore(
   refuseUnfinishedRestore(stateDir);
   if (url === null) {
     refuseElsewhere(stateDir);
-    return answering(await openSqliteStore({ dir: stateDir, log: ports.log }));
+    const key = secretsKey(stateDir);
+    return answering(sealing(await openSqliteStore({ dir: stateDir, log: ports.log }), key, stateDir));
   }
   if (!isPostgresUrl(url)) throw new Error('The store must be postgres://USER:PASSWORD@HOST:PORT/DATABASE.');
   refuseBeside(stateDir);
+  const key = secretsKey(stateDir);
   // The driver is loaded only where it is used: it is a third of the time that a head takes to start.
   const { openPostgresStore } = await import('./postgres/postgres-store.ts');
   const store = await openPostgresStore({ url, ...ports });
@@ -52,7 +56,7 @@ export async function openStore(
     await store.close();
     throw error;
   }
-  return answering(store);
+  return answering(sealing(store, key, store.label));
 }
 
 /** A read that fails for a while is a 503 for who asked: the engine's services pass such an error on as it is. */

@@ -17,7 +17,8 @@ export interface Secret {
 }
 
 /** The URL of a path of the head, which begins with a slash. */
-export const urlAt = ({ url }: HeadAddress, path: string): string => `${url.replace(/(?<!\/)\/+$/, '')}${path}`;
+export const urlAt = ({ url }: HeadAddress, path: string): string =>
+  `${url.replace(/(?<!\/)\/+$/, '')}${path}`;
 
 /** What TLS is told about the head. It is verified whatever the environment of this process says. */
 export function trustOf({ url, ca }: HeadAddress): { rejectUnauthorized?: true; ca?: string } {

@@ -4,7 +4,7 @@ import type { ClusterView } from '@drover/core/wire';
 import type { Client } from '../../client.ts';
 
 /**
- * Holds as far as the callers say who they are (`DROVER_USER`): all others are one user.
+ * Who calls, the token says; with the head's own, whoever `DROVER_USER` names, and all others are one user.
  * @throws {DroverError} CLUSTER_NOT_FOUND unless it need not be there, CLUSTER_OWNER_MISMATCH
  */
 export async function assertOwner(
@@ -19,8 +19,8 @@ export async function assertOwner(
     if (isOptional) return null;
     throw new DroverError('CLUSTER_NOT_FOUND', { ref: name });
   }
-  const user = process.env.DROVER_USER || 'whoever calls now';
-  throw new DroverError('CLUSTER_OWNER_MISMATCH', { ref: name, owner: other.user.name, user });
+  const { user } = await client.head.whoami();
+  throw new DroverError('CLUSTER_OWNER_MISMATCH', { ref: name, owner: other.user.name, user: user.name });
 }
 
 /** @throws {DroverError} as {@link assertOwner}, and CLUSTER_NOT_UP */

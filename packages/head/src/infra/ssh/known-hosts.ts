@@ -19,7 +19,10 @@ export class KnownHosts {
   trust(address: string, port: number, key: Buffer): boolean {
     const all = this.#read();
     const where = `[${address}]:${port}`;
-    const print = `SHA256:${createHash('sha256').update(key).digest('base64').replace(/(?<!=)=+$/, '')}`;
+    const print = `SHA256:${createHash('sha256')
+      .update(key)
+      .digest('base64')
+      .replace(/(?<!=)=+$/, '')}`;
     const known = all[where];
     if (known !== undefined) return known === print;
     mkdirSync(dirname(this.#path), { recursive: true, mode: 0o700 });

@@ -4,11 +4,12 @@
  *     {"drover": "backup", "format": 1, "herd": ..., "epoch": ..., ...}      the header, first
  *     ["instances", id, seq, project, name, status, owner, rev, v, body]     a row
  *     {"mark": "instances", "seq": n}                                        highest seq ever given in a collection
- *     {"file": "admin.token", "text": ...}                                   a file of the state folder
+ *     {"file": "admin.token", "text": ...}                                   a file of the state folder; "secrets.key" too
  *     {"blob": "log/<id>/<n>", "data": base64}                               a piece of a log; pieces follow one another
  *     {"end": {"lines": n, "rows": n, "sha256": ...}}                        the last: of all lines before it
  */
 import type { CollectionName, StoredRow } from '@drover/engine';
+import { SECRETS_KEY } from '../seal/secrets-key.ts';
 import { COLUMNS, TABLES } from '../tables.ts';
 
 /** The form that this program writes, and the newest that it reads. */
@@ -46,8 +47,11 @@ export type BackupRecord =
   | { readonly kind: 'file'; readonly name: string; readonly text: string }
   | { readonly kind: 'blob'; readonly key: string; readonly data: Uint8Array };
 
-/** Files of the state folder that belong to the state: without its token, nobody could speak with a restored head. */
-export const STATE_FILES: readonly string[] = ['admin.token'];
+/**
+ * Files of the state folder that belong to the state: without its token nobody could speak with a restored head, and
+ * without its key it could not open the secrets of its tasks.
+ */
+export const STATE_FILES: readonly string[] = ['admin.token', SECRETS_KEY];
 
 /** A backup that cannot be made or used, or a place that it cannot be put to. The message says what to do. */
 export class BackupError extends Error {}

@@ -43,7 +43,8 @@ export interface BackupSummary {
 const BLOB_BYTES = 256 * 1024;
 
 /**
- * Reads one snapshot and writes it beside a head that goes on. The file has mode 0600: the admin token is in it.
+ * Reads one snapshot and writes it beside a head that goes on. The file has mode 0600: the admin token and the key of
+ * the secrets are in it.
  * @throws {BackupError} when there is nothing to back up, or the file is there already
  */
 export async function backUp(options: BackupOptions): Promise<BackupSummary> {
