@@ -1,6 +1,6 @@
 /** A folder on its way: from a client to a real head, and from there into the home of a node, where a command reads it. */
 import { execFileSync } from 'node:child_process';
-import { randomBytes, randomUUID } from 'node:crypto';
+import { randomBytes } from 'node:crypto';
 import {
   appendFileSync,
   chmodSync,
@@ -22,6 +22,7 @@ import { join } from 'node:path';
 import { Client } from '@drover/client';
 import type { StartOrder } from '@drover/core/wire';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it, vi } from 'vitest';
+import { LinkClient } from '../../packages/head/src/testing/link-client.ts';
 import { startTestHead, type TestHead } from '../../packages/head/src/testing/test-head.ts';
 import { type Homes, Stopper } from '../../packages/worker/src/agent/index.ts';
 import { headFiles, openHomes } from '../../packages/worker/src/files/index.ts';
@@ -30,20 +31,26 @@ import { startProxy } from './cut-proxy.ts';
 
 let head: TestHead;
 let client: Client;
+let worker: LinkClient;
 let identity: string;
 beforeAll(async () => {
   head = await startTestHead();
   client = new Client({ url: head.url, token: head.token });
-  const { token } = await client.joinTokens.create({ uses: 1 });
-  const reply = await head.call(
-    'POST',
-    '/v1/join',
-    { workerId: randomUUID() },
-    { authorization: `Bearer ${token}` },
-  );
-  identity = reply.json.token;
+  worker = await LinkClient.open(head);
+  await worker.greet();
+  identity = worker.token;
 });
-afterAll(() => head.close());
+afterAll(async () => {
+  worker.ws.terminate();
+  await head.close();
+});
+
+/** Sends it, and sees to it that the worker has something to lay it out for. */
+async function sendOut(...args: Parameters<Client['files']['send']>): ReturnType<Client['files']['send']> {
+  const sent = await client.files.send(...args);
+  await worker.layOut(head, sent.tree);
+  return sent;
+}
 
 let dir: string;
 let bench: Bench;
@@ -89,9 +96,9 @@ describe('a folder', () => {
     symlinkSync('data/in.txt', source('link'));
     write('big.bin', randomBytes(3_000_000));
     write('.git/HEAD', 'ref');
-    const sent = await client.files.send(source());
+    const sent = await sendOut(source());
     expect(sent).toMatchObject({ files: 3, sentBytes: sent.bytes });
-    expect((await client.files.send(source())).sentBytes).toBe(0);
+    expect((await sendOut(source())).sentBytes).toBe(0);
 
     const machine = await bench.open();
     const homes = homesOn();
@@ -113,7 +120,7 @@ describe('a folder', () => {
   it('is laid out again with only what differs, and keeps what is not in it', async () => {
     for (const name of ['same', 'changed', 'mode', 'edited']) write(name, `${name} 1`);
     const homes = homesOn();
-    const first = await client.files.send(source());
+    const first = await sendOut(source());
     await prepare(homes, [{ tree: first.tree, target: 'workdir' }]);
     const looks = (name: string) => {
       const { ino, mtimeNs, mode: bits } = lstatSync(home('workdir', name), { bigint: true });
@@ -124,7 +131,7 @@ describe('a folder', () => {
     writeFileSync(home('workdir', 'edited'), 'edited 2');
     write('changed', 'changed 2');
     chmodSync(source('mode'), 0o755);
-    const second = await client.files.send(source());
+    const second = await sendOut(source());
     expect(second.sentBytes).toBe(9);
     await prepare(homes, [{ tree: second.tree, target: 'workdir' }]);
     expect(looks('same')).toEqual(same);
@@ -141,12 +148,12 @@ describe('a folder', () => {
     write('a/x', '1');
     write('b', '2');
     const homes = homesOn();
-    await prepare(homes, [{ tree: (await client.files.send(source())).tree, target: 'workdir' }]);
+    await prepare(homes, [{ tree: (await sendOut(source())).tree, target: 'workdir' }]);
     rmSync(source('b'));
     write('b/y', '3');
     rmSync(source('a'), { recursive: true });
     write('a', '4');
-    const { tree } = await client.files.send(source());
+    const { tree } = await sendOut(source());
     // A folder with something in it is not thrown away for a file.
     const refused = await failure(prepare(homes, [{ tree, target: 'workdir' }]));
     expect(refused).toMatchObject({
@@ -166,10 +173,10 @@ describe('a folder', () => {
       if (at % 200 === 0) mkdirSync(source(`d${at / 200}`));
       writeFileSync(source(`d${Math.floor(at / 200)}`, `f${at}`), `content ${at}`);
     }
-    const first = await client.files.send(source());
+    const first = await sendOut(source());
     expect(first.files).toBe(20_000);
     appendFileSync(source('d7', 'f1400'), '!');
-    const second = await client.files.send(source());
+    const second = await sendOut(source());
     expect(second.sentBytes).toBe('content 1400!'.length);
     await prepare(homesOn(), [{ tree: second.tree, target: 'workdir' }]);
     expect(execFileSync('diff', ['-rq', source(), home('workdir')], { encoding: 'utf8' })).toBe('');
@@ -178,7 +185,7 @@ describe('a folder', () => {
 
 describe('what stays at home', () => {
   const namesIn = async (): Promise<string[]> => {
-    const { tree } = await client.files.send(source());
+    const { tree } = await sendOut(source());
     await prepare(homesOn(), [{ tree, target: 'workdir' }]);
     return (readdirSync(home('workdir'), { recursive: true }) as string[]).sort();
   };
@@ -213,7 +220,7 @@ describe('what stays at home', () => {
   it('is refused for a pattern that could hold everything up', async () => {
     write('a'.repeat(200), 'x');
     write('.skyignore', `ok\n${'a*'.repeat(40)}b\n`);
-    await expect(client.files.send(source())).rejects.toMatchObject({
+    await expect(sendOut(source())).rejects.toMatchObject({
       code: 'FILES_REFUSED',
       message: expect.stringContaining('line 2 of the ignore rules'),
     });
@@ -259,21 +266,21 @@ describe('what cannot be sent is refused, and named', () => {
     ['no folder at all', () => rmSync(source(), { recursive: true }), 'FILES_NOT_FOUND', /nothing at .*w/],
   ])('%s', async (_, make, code, message) => {
     await make();
-    const error = await failure(client.files.send(source()));
+    const error = await failure(sendOut(source()));
     expect(error).toMatchObject({ code, message: expect.stringMatching(message) });
   });
 
   it('a socket', async () => {
     const server = createServer();
     await new Promise<void>((resolve) => server.listen(source('s'), resolve));
-    expect(await failure(client.files.send(source()))).toMatchObject({ code: 'FILES_REFUSED' });
+    expect(await failure(sendOut(source()))).toMatchObject({ code: 'FILES_REFUSED' });
     await new Promise((resolve) => server.close(resolve));
   });
 
   it('a file that changes whenever it is read', async () => {
     write('a', 'x');
     const onProgress = (): void => appendFileSync(source('a'), 'y');
-    expect(await failure(client.files.send(source(), { onProgress }))).toMatchObject({
+    expect(await failure(sendOut(source(), { onProgress }))).toMatchObject({
       code: 'FILES_CHANGED',
       message: expect.stringMatching(/w\/a changed/),
     });
@@ -286,14 +293,14 @@ describe('what cannot be sent is refused, and named', () => {
       if (isFirst) appendFileSync(source('a'), 'y');
       isFirst = false;
     };
-    expect((await client.files.send(source(), { onProgress })).bytes).toBe(2);
+    expect((await sendOut(source(), { onProgress })).bytes).toBe(2);
   });
 });
 
 describe('targets', () => {
   const file = async (text = 'x'): Promise<string> => {
     write('f', text);
-    return (await client.files.send(source('f'))).tree;
+    return (await sendOut(source('f'))).tree;
   };
 
   it('of single files and of paths in the home are what they say', async () => {
@@ -327,7 +334,7 @@ describe('targets', () => {
 
   it('within each other are laid out both', async () => {
     write('in', 'outer');
-    const outer = await client.files.send(source());
+    const outer = await sendOut(source());
     const inner = await file('inner');
     const at = join(dir, 'm');
     const homes = homesOn();
@@ -411,7 +418,7 @@ describe('a head that is not there', () => {
   it('or cuts its answers is asked again, from where it was', async () => {
     write('big.bin', randomBytes(5_000_000));
     for (let at = 0; at < 200; at++) write(`f${at}`, `small ${at}`);
-    const { tree } = await client.files.send(source());
+    const { tree } = await sendOut(source());
     const proxy = await startProxy(head.url, 700_000);
     await prepare(homesOn(proxy.url), [{ tree, target: 'workdir' }]);
     expect(proxy.cuts).toBeGreaterThan(2);

@@ -178,7 +178,7 @@ describe('D6: what cannot be restored is refused, and nothing is changed', () =>
     [
       'of a newer schema',
       () => pack(unpack().replace(/"schema":\d+/, '"schema":41')),
-      /schema version 41.*up to 2\)/,
+      /schema version 41.*up to 3\)/,
     ],
     ['of a newer form', () => pack(unpack().replace('"format":1', '"format":9')), /the format 9.*up to 1\)/],
     ['not there', () => rmSync(file), /there is no file/],

@@ -160,7 +160,7 @@ it('D12: a newer schema is refused, and both versions are named', async () => {
   await runSql(`UPDATE ${schemaOf(url)}.drover_schema SET version = 41`);
   await expect(open()).rejects.toMatchObject({
     failure: 'fatal',
-    message: expect.stringMatching(/schema version 41.*up to 2\b/),
+    message: expect.stringMatching(/schema version 41.*up to 3\b/),
   });
 });
 

@@ -13,6 +13,7 @@ export * from './machine.ts';
 export * from './mountinfo.ts';
 export * from './names.ts';
 export * from './nearest.ts';
+export * from './network.ts';
 export * from './pack.ts';
 export * from './people.ts';
 export * from './request.ts';

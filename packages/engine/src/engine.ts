@@ -234,6 +234,7 @@ export class Engine {
       putMeta(tx.get('meta', 'herd'), 'herd', herd);
       putMeta(tx.get('meta', 'epoch'), 'epoch', String(last.epoch + 1));
       putMeta(tx.get('meta', 'rev'), 'rev', '');
+      if (!tx.get('meta', 'events')) putMeta(undefined, 'events', '0 0');
       if (tx.get('meta', 'restored')) tx.delete('meta', 'restored');
       function putMeta(before: MetaRow | undefined, id: string, value: string): void {
         tx.put('meta', {

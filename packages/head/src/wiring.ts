@@ -9,6 +9,7 @@ import type { FastifyInstance, FastifyRequest } from 'fastify';
 import { adminToken } from './auth/admin-token.ts';
 import { CALL_RATES, CallLimits, type CallRates } from './auth/call-limits.ts';
 import { TOKEN_COOKIE } from './auth/credentials.ts';
+import { makeDoor } from './auth/door.ts';
 import { makeGuard, projectsOf } from './auth/guard.ts';
 import { openFolderBlobs } from './blobs/folder-blobs.ts';
 import { openFileStore } from './files/file-store.ts';
@@ -132,12 +133,13 @@ export async function startHead(options: HeadOptions): Promise<Head> {
   const rates = options.callRates === undefined ? CALL_RATES : options.callRates;
   const limits = rates && new CallLimits(rates);
   const guard = makeGuard(engine, token, { trustLoopback: options.trustLoopback });
+  const door = makeDoor(engine, guard, limits);
   const hosts = makeHostRules({
     names: [options.host, machineName(), ...names.tlsNames, ...(options.allowHosts ?? [])],
     certificateNames: () => tls?.names ?? [],
     advertiseUrl: names.advertiseUrl,
   });
-  const app = makeApp(log, { engine, guard, limits, hosts, tls, watch: telemetry.watch });
+  const app = makeApp(log, { door, hosts, tls, watch: telemetry.watch });
   const stopping = new Set<() => void>();
   const context: RouteContext = {
     engine,
@@ -189,16 +191,15 @@ export async function startHead(options: HeadOptions): Promise<Head> {
     cookie: TOKEN_COOKIE,
     actorOf,
     bearerOf: (request) => request.bearer,
-    projectsOf: (request) => projectsOf(engine, request.bearer),
-    within: (request, project) =>
-      guard.within(
-        { actor: actorOf(request), bearer: request.bearer },
-        project,
-        request.routeOptions.config.access ?? 'admin',
-      ),
+    projectsOf(request) {
+      const found = projectsOf(engine, request.bearer);
+      door.looksInto(request, found);
+      return found;
+    },
+    within: door.within,
     abortOf: context.abortOf,
   });
-  const links = makeControlLinks(engine, guard, hosts, log, limits);
+  const links = makeControlLinks(engine, guard, hosts, log, { limits, denials: door.denials });
   app.server.on('upgrade', links.upgrade);
   tls?.follow(app.server as Server as SecureServer);
   await app.listen({ host: options.host, port: options.port });

@@ -13,18 +13,45 @@ import { type HeadAddress, isMistrust, whyFailed } from './link/head-address.ts'
 import { postJson } from './link/post-json.ts';
 import { writeAtomic } from './os/index.ts';
 
+/** One that was renewed, and when it came, Unix ms. */
+export interface EarlierSecret {
+  readonly token: string;
+  readonly obtainedMs: number;
+}
+
 export interface Identity {
   readonly workerId: string;
   readonly token: string;
   readonly herd: string;
   /** The one authority that this worker trusts, see `parseCa`; none: it was told none. */
   readonly ca?: string | null;
-  /** The secret before this one: a head that was restored from an older copy may know only that. */
+  /** The secrets before this one, newest first: a head that was restored from an older copy knows only one of them. */
+  readonly earlier?: readonly EarlierSecret[];
+  /** The one before, as it was written when no more were kept. */
   readonly previous?: string;
   /** When this one came, Unix ms; how long it is good, and when the next one is asked for, in seconds since. */
   readonly obtainedMs?: number;
   readonly ttlS?: number;
   readonly renewAfterS?: number;
+}
+
+/** No secret is good for longer, see `IDENTITY_TTL_MS` of the head. */
+const EARLIER_MS = 30 * 24 * 3_600_000;
+/** One is made each day. */
+const MOST_EARLIER = 40;
+
+/** Newest first. */
+export function earlierOf({ earlier, previous, obtainedMs = 0 }: Identity): readonly EarlierSecret[] {
+  if (earlier !== undefined) return earlier;
+  return previous === undefined ? [] : [{ token: previous, obtainedMs }];
+}
+
+/** The same with its secret among the earlier ones, for a new one. The last is kept whatever the clock says. */
+export function withEarlier(identity: Identity, nowMs: number): Identity {
+  const { previous: _, ...rest } = identity;
+  const recent = earlierOf(identity).filter((each) => nowMs - each.obtainedMs < EARLIER_MS);
+  const last = { token: identity.token, obtainedMs: identity.obtainedMs ?? nowMs };
+  return { ...rest, earlier: [last, ...recent].slice(0, MOST_EARLIER) };
 }
 
 /** A join that cannot succeed by trying again. */
@@ -159,7 +186,14 @@ export async function joinHerd(options: {
       });
       if (status >= 200 && status < 300) {
         const reply = JSON.parse(text) as JoinReply;
-        const identity: Identity = { ...reply, ca: options.head.ca, obtainedMs: Date.now() };
+        const now = Date.now();
+        const { expired } = options;
+        const identity: Identity = {
+          ...(expired?.workerId === reply.workerId && { earlier: withEarlier(expired, now).earlier ?? [] }),
+          ...reply,
+          ca: options.head.ca,
+          obtainedMs: now,
+        };
         writeIdentity(options.stateDir, identity);
         return identity;
       }

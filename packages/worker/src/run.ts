@@ -5,8 +5,6 @@ import type { Offer } from '@drover/core/wire';
 import { Agent, type Logger } from './agent/index.ts';
 import { headFiles, openHomes } from './files/index.ts';
 import {
-  JoinRefused,
-  joinHerd,
   noteContact,
   readContact,
   readIdentity,
@@ -17,7 +15,8 @@ import {
 import { openControlLink } from './link/control-link.ts';
 import { logDialer } from './link/log-dialer.ts';
 import { bootId, createMachine } from './os/index.ts';
-import { hasExpired, keepSecret } from './secret.ts';
+import { ownIdentity } from './own-identity.ts';
+import { keepSecret } from './secret.ts';
 
 export interface WorkerOptions {
   /** The state folder, held by the caller's lock. */
@@ -57,31 +56,17 @@ function keepSmall(): void {
 export async function startWorker(options: WorkerOptions): Promise<RunningWorker> {
   keepSmall();
   const { stateDir, headUrl, log } = options;
-  let identity = await readIdentity(stateDir);
-  const head = trustedHead(stateDir, identity, { url: headUrl, ca: options.ca }, () =>
+  const known = await readIdentity(stateDir);
+  const head = trustedHead(stateDir, known, { url: headUrl, ca: options.ca }, () =>
     log.warn({ headUrl }, 'this worker was told another authority to trust; it trusts that one from now on'),
   );
-  const expired = identity && hasExpired(identity) ? identity : null;
-  if (expired && options.joinToken === null)
-    log.error(
-      {},
-      'the identity of this worker has expired: start it once with --join-token, and it is itself again',
-    );
-  if (!identity || (expired && options.joinToken !== null)) {
-    if (options.joinToken === null)
-      throw new JoinRefused(
-        'this worker has no identity yet: pass --join-token (make one with "drover join-token create")',
-      );
-    const onRetry = (why: string): void => log.warn({ headUrl, why }, 'cannot join yet; trying again');
-    identity = await joinHerd({
-      stateDir,
-      head,
-      joinToken: options.joinToken,
-      name: options.name,
-      expired,
-      onRetry,
-    });
-  }
+  const identity = await ownIdentity(known, {
+    stateDir,
+    head,
+    joinToken: options.joinToken,
+    name: options.name,
+    log,
+  });
   const { workerId } = identity;
   const secret = keepSecret({ stateDir, head, identity, log });
   const boot = bootId();

@@ -1,10 +1,10 @@
 /**
- * The worker's secret while it runs: renewed long before it expires, by the one that is good now. The earlier one is
- * kept beside it, for a head that was restored from an older copy knows only that.
+ * The worker's secret while it runs: renewed long before it expires, by the one that is good now. Earlier ones are kept
+ * beside it, for a head that was restored from an older copy knows only one of those.
  */
 import type { IdentityReply } from '@drover/core/wire';
 import type { Logger } from './agent/index.ts';
-import { type Identity, writeIdentity } from './identity.ts';
+import { earlierOf, type Identity, withEarlier, writeIdentity } from './identity.ts';
 import { type HeadAddress, type Secret, whyFailed } from './link/head-address.ts';
 import { postJson } from './link/post-json.ts';
 
@@ -15,8 +15,11 @@ const FIRST_MS = 30_000;
 const JITTER = 0.2;
 
 export interface KeptSecret extends Secret {
-  /** The head did not take it: the next call shows the earlier one, if there is one, and then this one again. */
-  refused(): void;
+  /**
+   * The head did not take it: the next call shows the one before it, and after the oldest the newest again.
+   * @returns whether one is shown now that has not been refused in this round
+   */
+  refused(): boolean;
   /** Asks for the next one now. For tests. */
   renew(): Promise<void>;
   close(): void;
@@ -37,7 +40,8 @@ export function keepSecret(options: {
     const { status, text } = await postJson(head, '/v1/link/identity', shown, {});
     if (status !== 200) throw new Error(`the head answered ${status}`);
     const { token, ttlS, renewAfterS } = JSON.parse(text) as IdentityReply;
-    const next: Identity = { ...identity, token, previous: shown, obtainedMs: Date.now(), ttlS, renewAfterS };
+    const now = Date.now();
+    const next: Identity = { ...withEarlier(identity, now), token, obtainedMs: now, ttlS, renewAfterS };
     // On disk first: what is shown once is what the head knows from then on.
     writeIdentity(stateDir, next);
     identity = next;
@@ -65,8 +69,14 @@ export function keepSecret(options: {
       return shown;
     },
     refused() {
-      const { token, previous } = identity;
-      shown = shown === token ? (previous ?? token) : token;
+      const known = [identity.token, ...earlierOf(identity).map((each) => each.token)];
+      const older = known[known.indexOf(shown) + 1];
+      shown = older ?? identity.token;
+      if (older === undefined) return false;
+      // An older one may have little time left: if it is taken, the next one is asked for soon.
+      clearTimeout(timer);
+      plan(FIRST_MS);
+      return true;
     },
     renew,
     close: () => clearTimeout(timer),

@@ -85,6 +85,10 @@ describe('findHead', () => {
     const state = { ...env, DROVER_STATE: join(home, 'xdg/drover/head') };
     expect((await findHead({ env: state, url: 'http://127.0.0.1:4000/' })).token).toBe('of-local');
     expect((await findHead({ env: state, url: 'http://127.0.0.1:4001' })).token).toBeUndefined();
+    await writeHead(2 ** 22 + 1, join(home, 'xdg/drover/head'));
+    expect((await findHead({ env: state, url: 'http://127.0.0.1:4000' })).token).toBeUndefined();
+    const byEnvironment = { ...state, DROVER_HEAD: 'http://127.0.0.1:4000' };
+    expect((await findHead({ env: byEnvironment })).token).toBeUndefined();
   });
 
   it('takes DROVER_STATE for the folder of the herd, whose head lies in "head", before one that lies there itself', async () => {

@@ -69,7 +69,8 @@ async function locate(
     const same = local?.url === target.url ? local : undefined;
     return {
       url: target.url,
-      token: target.token ?? token ?? same?.token,
+      // Of one that is dead the token is not shown: who listens there now is somebody else.
+      token: target.token ?? token ?? (same?.alive ? same.token : undefined),
       source,
       context: undefined,
       ca: same?.ca,

@@ -20,7 +20,9 @@ export function fileRoutes(scope: FastifyInstance, context: SkypilotContext): vo
     // Nothing is gathered before the route reads it.
     raw.removeAllContentTypeParsers();
     raw.addContentTypeParser('*', async () => undefined);
-    for (const url of ['/upload', '/upload_v2']) raw.post(url, (request) => take(context, request));
+    const config = { rawBody: true } as object;
+    for (const url of ['/upload', '/upload_v2'])
+      raw.post(url, { config }, (request) => take(context, request));
   });
 
   scope.post('/download', async (request, reply) => {

@@ -65,7 +65,8 @@ export function loginRoutes(scope: FastifyInstance, context: SkypilotContext): v
     const bearer = approval && engine.tokens.authenticate(approval.bearer.token.digest);
     if (!approval || !bearer) return await reply.status(404).send({ detail: 'not approved yet' });
     const { actor } = approval;
-    const { token } = engine.tokens.create(actor, bearer, { name: TOKEN_NAME, ttlS: TOKEN_S });
+    const ttlS = Math.min(TOKEN_S, engine.tokens.longestS(bearer) ?? TOKEN_S);
+    const { token } = engine.tokens.create(actor, bearer, { name: TOKEN_NAME, ttlS });
     await engine.state.durable();
     const said = { v: 1, user: bearer.user.id, cookies: { [context.cookie]: token } };
     reply.header('cache-control', 'no-store');

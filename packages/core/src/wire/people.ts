@@ -122,8 +122,10 @@ export const tokenCreate = z
       .min(1)
       .max(MOST_TOKEN_TTL_S)
       .nullable()
-      .default(TOKEN_TTL_S)
-      .describe('Seconds; null: until it is revoked.'),
+      .optional()
+      .describe(
+        'Seconds; null: until it is revoked; left out: 90 days. Never longer than the token of this call lives, unless that is an admin.',
+      ),
   })
   .meta({ examples: [{ name: 'laptop', ttlS: 86400 }] });
 export type TokenCreate = z.input<typeof tokenCreate>;

@@ -1,6 +1,7 @@
 /** The audit: who did what to which object, from where, and who was refused. A filter on the events. */
+import { networkOf } from '@drover/core';
 import type { AuditView, AuditWish } from '@drover/core/wire';
-import type { Actor } from '../actor.ts';
+import { type Actor, SYSTEM } from '../actor.ts';
 import { viewEvent } from '../events/view.ts';
 import type { Ports } from '../ports.ts';
 import { decodeRow } from '../state/codec.ts';
@@ -14,6 +15,7 @@ const MOST_SCANNED = 20_000;
 const DENIAL_EVERY_MS = 60_000;
 /** Callers whose refusals are told apart at once; beyond them they are counted together. */
 const MOST_DENIED = 1_000;
+const OTHERS = 'others';
 
 /** A call that was refused. */
 export interface Denial {
@@ -44,8 +46,10 @@ export class AuditService {
    * them costs a line a minute for each of at most a thousand callers.
    */
   deny(actor: Actor, denial: Denial): void {
-    const isKnown = this.#denied.size < MOST_DENIED;
-    const key = isKnown ? `${actor.name} ${actor.source} ${denial.code}` : 'others';
+    const own = `${actor.name} ${networkOf(actor.source ?? '')} ${denial.code}`;
+    const isTold = this.#denied.has(own) || this.#denied.size < MOST_DENIED;
+    const key = isTold ? own : OTHERS;
+    const who = isTold ? actor : SYSTEM;
     const counted = this.#denied.get(key);
     if (counted) {
       counted.times += 1;
@@ -53,10 +57,10 @@ export class AuditService {
     }
     const next: Counted = { untilMs: this.#ports.clock.monoMs() + DENIAL_EVERY_MS, times: 0 };
     this.#denied.set(key, next);
-    this.#write(actor, denial, 1);
+    this.#write(who, denial, 1);
     this.#ports.clock.after(DENIAL_EVERY_MS, () => {
       this.#denied.delete(key);
-      if (next.times > 0) this.#write(actor, denial, next.times);
+      if (next.times > 0) this.#write(who, denial, next.times);
     });
   }
 

@@ -71,6 +71,7 @@ export class ClusterService {
       const existing = this.find(actor, name);
       const { task } = body;
       const autostop = autostopOf(body);
+      this.#projects.assertRoom(actor.project, { logs: true });
       if (!existing || !holdsNodes(existing)) this.#assertQuota(actor, task);
       const row = existing
         ? this.#reuse(tx, existing, body, autostop, notes)
@@ -91,6 +92,7 @@ export class ClusterService {
     const earlier = this.#earlier(actor, notes, 'exec', name, body);
     if (earlier) return earlier;
     this.#begin(actor);
+    this.#projects.assertRoom(actor.project, { logs: true });
     return this.#state.transact(actor, (tx) => {
       const row = this.get(actor, name);
       // A launch or start under way is waited for.
@@ -152,7 +154,7 @@ export class ClusterService {
     const verb = desired === 'GONE' ? 'down' : 'stop';
     const earlier = this.#earlier(actor, notes, verb, name, { purge });
     if (earlier) return earlier;
-    this.#begin(actor);
+    this.#begin(actor, true);
     return this.#state.transact(actor, (tx) => {
       const row = this.get(actor, name);
       if (desired === 'STOPPED') assertStoppable(row);
@@ -270,9 +272,9 @@ export class ClusterService {
     this.#projects.assertRoom(actor.project, { instances: numNodes, gpus });
   }
 
-  #begin(actor: Actor): void {
+  #begin(actor: Actor, ends = false): void {
     this.#state.assertWritable();
-    this.#requests.assertRoom(actor);
+    this.#requests.assertRoom(actor, { ends });
   }
 
   #wish(

@@ -45,7 +45,7 @@ export class InstanceService {
     return this.#state.transact(actor, (tx) => {
       const earlier = key === undefined ? null : this.idempotency.replay(tx, actor, key, input);
       if (earlier) return earlier;
-      this.#projects.assertRoom(actor.project, { instances: 1, gpus: spec.resources.gpus });
+      this.#projects.assertRoom(actor.project, { instances: 1, gpus: spec.resources.gpus, logs: true });
       this.#checkTarget(tx, input, spec);
       const name = input.name ?? null;
       if (name !== null) this.#checkName(tx, actor, name, options.nameScope ?? 'live');
@@ -142,6 +142,7 @@ export class InstanceService {
       const row = mustGet(tx, id);
       if (row.status !== 'UNKNOWN')
         throw new DroverError('NOT_UNKNOWN', { ref: row.name ?? row.id, status: row.status });
+      assertFree(tx, row);
       return giveUpIn(tx, row, this.#ports.clock.wallMs(), {
         code: 'FORGOTTEN',
         message: `given up by ${actor.name} while its worker was away`,

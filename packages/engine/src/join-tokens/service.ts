@@ -88,8 +88,8 @@ export class JoinTokenService {
     const now = this.#ports.clock.wallMs();
     for (const row of this.#state.tables.joinTokens.all()) {
       if (row.digest !== digest || now >= row.expiresMs) continue;
-      // A worker that is known already has used it before: its answer was lost.
-      if (row.used < row.uses || this.#state.tables.workers.get(workerId)) return row;
+      // The worker that it was used up for comes again when the answer was lost.
+      if (row.used < row.uses || this.#state.tables.workers.get(workerId)?.joinToken === row.id) return row;
     }
     throw new DroverError('JOIN_TOKEN_INVALID');
   }

@@ -1,57 +1,79 @@
 /**
- * The bytes of the logs that the archive keeps for one project. Counted only where a quota asks for it: once through all
- * that the store has, and from then on with every change.
+ * The bytes of the logs that the archive keeps for each project. Counted from the first time that a quota asks for it: once
+ * through all that the store has, for all projects in one go, and from then on with every change. Logs of attempts that
+ * were replaced are not among them.
  */
 import type { Ports } from '../ports.ts';
 import { decodeRow } from '../state/codec.ts';
 import type { InstanceRow } from '../state/rows.ts';
-import type { State } from '../state/state.ts';
+import type { Change, State } from '../state/state.ts';
 
 const PAGE_ROWS = 2_000;
 const ENDED = ['COMPLETED', 'FAILED', 'CANCELLED'];
+const AGAIN_MS = 60_000;
+
+interface Log {
+  readonly project: string;
+  readonly bytes: number;
+}
 
 export class LogBytes {
-  readonly #project: string;
-  /** What the store had, by instance; null when it has been added up. */
-  #found: Map<string, number> | null = new Map();
-  /** What has changed while the store was read: what each had before the first change. */
-  readonly #changed = new Map<string, number>();
-  #bytes = 0;
+  readonly #state: State;
+  readonly #ports: Ports;
+  readonly #of = new Map<string, number>();
+  /** The instances that have changed while the store was being read; null: it is not. */
+  #changed: Set<string> | null = null;
+  #isCounted = false;
 
-  constructor(state: State, ports: Ports, project: string) {
-    this.#project = project;
-    state.onChange(({ collection, id, before, after }) => {
-      if (collection !== 'instances') return;
-      const had = this.#bytesOf(before as InstanceRow | undefined);
-      const has = this.#bytesOf(after as InstanceRow | undefined);
-      if (had === has) return;
-      if (this.#found && !this.#changed.has(id)) this.#changed.set(id, had);
-      this.#bytes += has - had;
+  constructor(state: State, ports: Ports) {
+    this.#state = state;
+    this.#ports = ports;
+  }
+
+  /** Null while they are being counted, and before anybody has asked for it. */
+  of(project: string): number | null {
+    return this.#isCounted ? (this.#of.get(project) ?? 0) : null;
+  }
+
+  /** Counts them; once is enough. Until all are counted no quota is held against them. */
+  begin(): void {
+    if (this.#changed || this.#isCounted) return;
+    this.#state.onChange((change) => this.#observe(change));
+    this.#count();
+  }
+
+  #count(): void {
+    this.#changed = new Set();
+    this.#read().catch((err: unknown) => {
+      this.#ports.log.warn({ err }, 'could not count the logs of the projects yet; trying again');
+      this.#of.clear();
+      this.#ports.clock.after(AGAIN_MS, () => this.#count());
     });
-    this.#read(state, ports).catch((err: unknown) =>
-      ports.log.error(
-        { project, err },
-        'could not count the logs of a project: its quota of them is not held',
-      ),
-    );
   }
 
-  /** Null while they are being counted. */
-  get bytes(): number | null {
-    return this.#found ? null : this.#bytes;
+  #observe({ collection, id, before, after }: Change): void {
+    if (collection !== 'instances') return;
+    const had = logOf(before as InstanceRow | undefined);
+    const has = logOf(after as InstanceRow | undefined);
+    if (had?.bytes === has?.bytes) return;
+    // Before all are counted, what has changed is added with the rest.
+    this.#changed?.add(id);
+    if (!this.#isCounted) return;
+    this.#add(had, -1);
+    this.#add(has, 1);
   }
 
-  #bytesOf(row: InstanceRow | undefined): number {
-    if (row?.project !== this.#project || !row.log?.archived) return 0;
-    return row.log.size - row.log.available;
+  #add(log: Log | null, times: 1 | -1): void {
+    if (log) this.#of.set(log.project, (this.#of.get(log.project) ?? 0) + times * log.bytes);
   }
 
-  async #read(state: State, ports: Ports): Promise<void> {
-    const found = this.#found ?? new Map<string, number>();
-    await state.durableUnlessStalled(state.rev);
+  async #read(): Promise<void> {
+    const { store } = this.#ports;
+    const found = new Map<string, Log>();
+    await this.#state.durableUnlessStalled(this.#state.rev);
     let beforeSeq: number | undefined;
     for (;;) {
-      const page = await ports.store.page({
+      const page = await store.page({
         collection: 'instances',
         statuses: ENDED,
         limit: PAGE_ROWS,
@@ -59,15 +81,24 @@ export class LogBytes {
       });
       for (const stored of page) {
         beforeSeq = stored.seq;
-        if (stored.project !== this.#project) continue;
-        const bytes = this.#bytesOf(decodeRow<InstanceRow>('instances', stored));
-        if (bytes > 0) found.set(stored.id, bytes);
+        const log = logOf(decodeRow<InstanceRow>('instances', stored));
+        if (log) found.set(stored.id, log);
       }
       if (page.length < PAGE_ROWS) break;
     }
-    for (const [id, had] of this.#changed) found.set(id, had);
-    for (const bytes of found.values()) this.#bytes += bytes;
-    this.#found = null;
-    this.#changed.clear();
+    // What has changed meanwhile is in memory, or gone.
+    for (const id of this.#changed ?? []) {
+      const now = logOf(this.#state.tables.instances.get(id));
+      if (now) found.set(id, now);
+      else found.delete(id);
+    }
+    for (const log of found.values()) this.#add(log, 1);
+    this.#changed = null;
+    this.#isCounted = true;
   }
+}
+
+function logOf(row: InstanceRow | undefined): Log | null {
+  if (!row?.log?.archived) return null;
+  return { project: row.project, bytes: row.log.size - row.log.available };
 }

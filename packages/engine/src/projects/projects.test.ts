@@ -92,6 +92,19 @@ describe('a token', () => {
     expect(codeOf(() => makeToken(herd, plain, { project: 'lab' }))).toBe('PROJECT_NOT_FOUND');
   });
 
+  it('makes none that lives longer than itself, but for an admin', async () => {
+    const herd = await herdOf();
+    makeUser(herd, 'ana');
+    makeUser(herd, 'root', 'admin');
+    const hour = bearerOf(herd, makeToken(herd, null, { user: 'ana', ttlS: 3600 }).token);
+    expect(codeOf(() => makeToken(herd, hour, { ttlS: null }))).toBe('INVALID_REQUEST');
+    expect(codeOf(() => makeToken(herd, hour, { ttlS: 3601 }))).toBe('INVALID_REQUEST');
+    const { row } = makeToken(herd, hour, {});
+    expect((row.expiresMs ?? 0) - row.createdMs).toBe(3_600_000);
+    const root = bearerOf(herd, makeToken(herd, null, { user: 'root', ttlS: 60 }).token);
+    expect(makeToken(herd, root, { ttlS: null }).row.expiresMs).toBeNull();
+  });
+
   it('goes with its user, whose name stays on what it made', async () => {
     const herd = await herdOf();
     makeUser(herd, 'ana');
@@ -220,6 +233,42 @@ describe('a quota', () => {
     expect(codeOf(() => submit(herd, lab))).toBe('QUOTA_EXCEEDED');
     projects.change(ADMIN, 'lab', { quotas: { logMiB: 1 } });
     submit(herd, lab);
+  });
+});
+
+describe('what a quota does not do', () => {
+  it('count a cluster that could get no nodes, or let it be launched again with more than is left', async () => {
+    const herd = await herdOf();
+    makeProject(herd, 'lab', { instances: 2 });
+    const lab = inProject('lab');
+    launch(herd, lab, 'train', 1);
+    const hasFailed = (): boolean =>
+      [...engineOf(herd).state.tables.clusters.all()].some((row) => row.failure !== null);
+    expect(await herd.clock.until(hasFailed, herd.clock.nowMs + 60_000)).toBe(true);
+    const { projects } = engineOf(herd);
+    expect(projects.view(projects.get('lab'), 'admin').usage.instances).toBe(0);
+    expect(codeOf(() => launch(herd, lab, 'train', 50))).toBe('QUOTA_EXCEEDED');
+  });
+
+  it('hold up what ends things', async () => {
+    const herd = await herdOf();
+    for (const cpu of [4, 4]) await herd.addWorker(cpu);
+    const areOnline = (): boolean =>
+      [...engineOf(herd).state.tables.workers.all()].every((row) => row.status === 'ONLINE');
+    expect(await herd.clock.until(areOnline, herd.clock.nowMs + 10_000)).toBe(true);
+    makeProject(herd, 'lab', { requests: 1 });
+    const lab = inProject('lab');
+    launch(herd, lab, 'train', 2);
+    expect(codeOf(() => launch(herd, lab, 'other', 1))).toBe('QUOTA_EXCEEDED');
+    expect(codeOf(() => engineOf(herd).work.clusters.down(lab, 'train', { purge: false }))).toBe('none');
+  });
+
+  it('belong to a project that was deleted meanwhile', async () => {
+    const herd = await herdOf();
+    makeProject(herd, 'lab');
+    engineOf(herd).projects.delete(ADMIN, 'lab');
+    expect(codeOf(() => submit(herd, inProject('lab')))).toBe('PROJECT_NOT_FOUND');
+    expect(codeOf(() => launch(herd, inProject('lab'), 'train', 1))).toBe('PROJECT_NOT_FOUND');
   });
 });
 

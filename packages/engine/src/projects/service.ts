@@ -25,13 +25,14 @@ export class ProjectService {
   readonly #state: State;
   readonly #ports: Ports;
   readonly #usage: UsageCounts;
-  readonly #logs = new Map<string, LogBytes>();
+  readonly #logs: LogBytes;
 
   /** Makes the default project where there is none. */
   constructor(state: State, ports: Ports) {
     this.#state = state;
     this.#ports = ports;
     this.#usage = new UsageCounts(state);
+    this.#logs = new LogBytes(state, ports);
     if (!this.find(DEFAULT_PROJECT))
       state.transact(SYSTEM, (tx) =>
         this.#put(tx, { name: DEFAULT_PROJECT, private: false, description: '', quotas: NO_QUOTAS }),
@@ -40,9 +41,8 @@ export class ProjectService {
   }
 
   /** Counted from the first time that a quota asks for it. */
-  #watchLogs({ name, quotas }: ProjectRow): void {
-    if (quotas.logMiB !== null && !this.#logs.has(name))
-      this.#logs.set(name, new LogBytes(this.#state, this.#ports, name));
+  #watchLogs({ quotas }: ProjectRow): void {
+    if (quotas.logMiB !== null) this.#logs.begin();
   }
 
   find(name: string): ProjectRow | undefined {
@@ -86,14 +86,19 @@ export class ProjectService {
 
   /**
    * That the project may have so much more. Asked before anything is written, in the same turn.
-   * @throws {DroverError} QUOTA_EXCEEDED
+   * @param asked `logs`: it will write some
+   * @throws {DroverError} QUOTA_EXCEEDED, PROJECT_NOT_FOUND when it was deleted meanwhile
    */
   assertRoom(
     project: string,
-    asked: { readonly instances?: number; readonly gpus?: number; readonly requests?: number },
+    asked: {
+      readonly instances?: number;
+      readonly gpus?: number;
+      readonly requests?: number;
+      readonly logs?: boolean;
+    },
   ): void {
-    const row = this.find(project);
-    if (!row) return;
+    const row = this.get(project);
     const used = this.#usage.get(project);
     for (const key of ['instances', 'gpus', 'requests'] as const) {
       const more = asked[key] ?? 0;
@@ -102,8 +107,8 @@ export class ProjectService {
         throw exceeded(project, key, used[key], limit, more);
     }
     const { logMiB } = row.quotas;
-    const bytes = this.#logs.get(project)?.bytes ?? null;
-    if (logMiB === null || bytes === null || (asked.instances ?? 0) === 0) return;
+    const bytes = this.#logs.of(project);
+    if (logMiB === null || bytes === null || !asked.logs) return;
     if (bytes >= logMiB * MIB)
       throw exceeded(project, 'logMiB', Math.round(bytes / MIB), logMiB, 'more of them');
   }
@@ -224,7 +229,7 @@ export class ProjectService {
 
   /** @param role what the caller may do there */
   view(row: ProjectRow, role: Role): ProjectView {
-    const bytes = this.#logs.get(row.name)?.bytes ?? null;
+    const bytes = this.#logs.of(row.name);
     return {
       id: row.id,
       name: row.name,

@@ -64,9 +64,9 @@ function ofCluster(row: ClusterRow): Usage {
   return { instances: row.numNodes, gpus: row.numNodes * gpusPerNode(row), requests: 0 };
 }
 
-/** It has nodes, or is to have them. */
-export const holdsNodes = (row: Pick<ClusterRow, 'desired' | 'nodes'>): boolean =>
-  row.desired === 'UP' || row.nodes.some((node) => node.reservation !== null);
+/** It has nodes, or is to have them: one that has failed to get any holds nothing until it is launched again. */
+export const holdsNodes = (row: Pick<ClusterRow, 'desired' | 'failure' | 'nodes'>): boolean =>
+  (row.desired === 'UP' && row.failure === null) || row.nodes.some((node) => node.reservation !== null);
 
 /** Of the candidate that was chosen; before that the most that any choice asks for. */
 export function gpusPerNode(row: Pick<ClusterRow, 'candidate' | 'resources'>): number {

@@ -63,9 +63,12 @@ export class RequestService {
     else this.#open.set(row.user.id, mine);
   }
 
-  /** @throws {DroverError} TOO_MANY_REQUESTS, QUOTA_EXCEEDED before anything is written */
-  assertRoom(actor: Actor): void {
-    this.#projects.assertRoom(actor.project, { requests: 1 });
+  /**
+   * @param ends what gives room to others is not held up by a quota
+   * @throws {DroverError} TOO_MANY_REQUESTS, QUOTA_EXCEEDED before anything is written
+   */
+  assertRoom(actor: Actor, { ends = false }: { readonly ends?: boolean } = {}): void {
+    if (!ends) this.#projects.assertRoom(actor.project, { requests: 1 });
     if (this.#openAll >= MOST_OPEN)
       throw new DroverError('TOO_MANY_REQUESTS', { limit: MOST_OPEN, what: 'open requests' });
     if ((this.#open.get(userOf(actor).id) ?? 0) >= MOST_OPEN_PER_USER)

@@ -7,7 +7,7 @@ import type { RowBase } from './rows.ts';
 const VERSIONS: Partial<Record<CollectionName, number>> = {
   instances: 3,
   reservations: 3,
-  workers: 2,
+  workers: 3,
   joinTokens: 2,
   identities: 2,
   events: 2,
@@ -24,9 +24,12 @@ const UPCASTERS: Partial<Record<CollectionName, Record<number, Upcaster>>> = {
     }),
     2: (body) => ({ ...body, spec: { ...(body['spec'] as object), node: null } }),
   },
-  workers: { 1: (body) => ({ ...body, place: DEFAULT_PLACE, machine: null, draining: false }) },
+  workers: {
+    1: (body) => ({ ...body, place: DEFAULT_PLACE, machine: null, draining: false }),
+    2: (body) => ({ ...body, joinToken: null }),
+  },
   joinTokens: { 1: (body) => ({ ...body, place: DEFAULT_PLACE, machine: null }) },
-  identities: { 1: (body) => ({ ...body, next: null, expiresMs: null }) },
+  identities: { 1: (body) => ({ ...body, next: null, voided: null, expiresMs: null }) },
   events: { 1: (body) => ({ ...body, actorKind: kindOf(String(body['actor'])), source: null }) },
   reservations: {
     1: (body) => ({ ...body, leftBy: null }),

@@ -148,6 +148,8 @@ export interface WorkerRow extends RowBase {
   readonly draining: boolean;
   readonly offer: Offer | null;
   readonly bootId: string | null;
+  /** The join token that it came with; null: it joined before that was written down. */
+  readonly joinToken: string | null;
   readonly reason: Reason | null;
   readonly createdMs: number;
   readonly sinceMs: number;
@@ -161,6 +163,8 @@ export interface IdentityRow extends RowBase {
   readonly digest: string;
   /** The digest of the secret that it was given last and has not come with yet. */
   readonly next: string | null;
+  /** The digest of the secret before this one, void since: who comes with it is another holder of this identity. */
+  readonly voided: string | null;
   /** Null: made before identities expired, and not renewed since. */
   readonly expiresMs: number | null;
   readonly createdMs: number;

@@ -8,6 +8,7 @@
  */
 import { DroverError, isJobFinal, isRequestFinal } from '@drover/core';
 import type { Actor } from '../actor.ts';
+import { EventRings } from '../events/rings.ts';
 import type { Clock, Ports, StoreChange } from '../ports.ts';
 import { encodeRow } from './codec.ts';
 import { Committer } from './committer.ts';
@@ -36,8 +37,6 @@ const MOST_ROUNDS = 10;
 const DURABLE_WAIT_MS = 5_000;
 /** A row cannot come back from a store that was asked before its deletion, for so many of the newest deletions. */
 const DELETED_REMEMBERED = 20_000;
-/** So many of the newest events stay in the store. */
-const EVENTS_KEPT = 200_000;
 
 interface Waiter {
   readonly rev: number;
@@ -55,6 +54,7 @@ export class State {
   /** The turn's rows by collection/id, as they were when the turn began. */
   #turn = new Map<string, Change>();
   #turnEvents: EventRow[] = [];
+  readonly #rings = new EventRings();
   #unpublished: Published[] = [];
   #waiters: Waiter[] = [];
   /** The newest deletions of this process, by collection/id. */
@@ -128,6 +128,7 @@ export class State {
   admit<C extends Collection>(collection: C, row: Collections[C]): void {
     if (this.#deleted.has(`${collection}/${row.id}`) || this.tables[collection].get(row.id)) return;
     this.tables[collection].put(row);
+    if (collection === 'meta' && row.id === 'events') this.#rings.load((row as Collections['meta']).value);
     if (collection === 'jobs') this.liveJobs.admit(row as Collections['jobs']);
     if (collection === 'requests') this.openRequests.admit(row as Collections['requests']);
   }
@@ -276,10 +277,17 @@ export class State {
           : { op: 'delete', collection, id },
       );
     }
+    let isCounted = false;
     for (const event of this.#turnEvents) {
-      changes.push({ op: 'put', collection: 'events', row: encodeRow('events', event) });
-      if (event.seq > EVENTS_KEPT)
-        changes.push({ op: 'delete', collection: 'events', id: String(event.seq - EVENTS_KEPT) });
+      const ring = this.#rings.add(event);
+      changes.push({ op: 'put', collection: 'events', row: { ...encodeRow('events', event), id: ring.id } });
+      if (ring.drop !== null) changes.push({ op: 'delete', collection: 'events', id: ring.drop });
+      isCounted ||= ring.isCounted;
+    }
+    const counts = this.tables.meta.get('events');
+    if (isCounted && counts) {
+      const row = { ...counts, rev: this.#rev, value: this.#rings.text };
+      changes.push({ op: 'put', collection: 'meta', row: encodeRow('meta', row) });
     }
     // So that no restart begins below a revision that somebody has seen: the last change may have left no other row.
     const mark = this.tables.meta.get('rev');

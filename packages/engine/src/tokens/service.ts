@@ -1,6 +1,6 @@
 /** Tokens of users: shown once, stored as digests, with an end and a scope. */
 import { DroverError, invalid, isAtLeast, isoStamp } from '@drover/core';
-import type { TokenSpec, TokenView } from '@drover/core/wire';
+import { TOKEN_TTL_S, type TokenSpec, type TokenView } from '@drover/core/wire';
 import { type Actor, DEFAULT_PROJECT } from '../actor.ts';
 import type { Ports } from '../ports.ts';
 import type { ProjectService } from '../projects/service.ts';
@@ -75,6 +75,7 @@ export class TokenService {
     if (wish.role !== undefined && !isAtLeast(user.role, wish.role))
       throw invalid('role', `at most ${user.role}: that is what ${user.name} may`, wish.role);
     if (wish.project !== undefined) this.#projects.enter(user, wish.project);
+    const ttlS = this.#lifeOf(bearer, wish.ttlS);
     const { random, clock } = this.#ports;
     const token = random.token('drv_');
     const id = random.uuid();
@@ -99,7 +100,7 @@ export class TokenService {
         hint: token.slice(0, HINT_CHARACTERS),
         role: wish.role ?? null,
         scope: wish.project ?? null,
-        expiresMs: wish.ttlS === null ? null : now + wish.ttlS * 1000,
+        expiresMs: ttlS === null ? null : now + ttlS * 1000,
         createdMs: now,
         createdBy: actor.name,
       });
@@ -107,6 +108,19 @@ export class TokenService {
       return tx.get('tokens', id) as TokenRow;
     });
     return { row, token };
+  }
+
+  /** The longest life of what the caller may make, in seconds; null: for ever. What was lent for an hour makes nothing of more. */
+  longestS(bearer: Bearer | null): number | null {
+    if (bearer === null || bearer.user.role === 'admin' || bearer.token.expiresMs === null) return null;
+    return Math.floor((bearer.token.expiresMs - bearer.token.createdMs) / 1000);
+  }
+
+  #lifeOf(bearer: Bearer | null, asked: number | null | undefined): number | null {
+    const longest = this.longestS(bearer);
+    if (asked === undefined) return longest === null ? TOKEN_TTL_S : Math.min(TOKEN_TTL_S, longest);
+    if (longest === null || (asked !== null && asked <= longest)) return asked;
+    throw invalid('ttlS', `at most ${longest}: so long lives the token of this call`, asked);
   }
 
   /** The caller's own, or those of all; newest first. */

@@ -113,4 +113,42 @@ describe('the identity of a worker', () => {
     engine?.workers.delete(SIM_ACTOR, worker.id);
     expect(engine?.state.tables.identities.get(worker.id)?.status).toBe('REVOKED');
   });
+
+  it('is given again with the very token that made it, before its worker was there, and with no other', async () => {
+    const herd = new SimHerd(6);
+    await herd.startHead();
+    const { engine } = herd;
+    if (!engine) throw new Error('no head');
+    const [first, other] = [1, 2].map(
+      () => engine.joinTokens.create(SIM_ACTOR, { uses: 1, ttlS: 600 }).token,
+    );
+    const join = (token = '') =>
+      engine.workers.join(SIM_ACTOR, engine.joinTokens.check(token, ID), { workerId: ID }).token;
+    const lost = join(first);
+    const again = join(first);
+    expect([identitiesOf(herd).authenticate(lost), identitiesOf(herd).authenticate(again)]).toEqual([
+      null,
+      ID,
+    ]);
+    expect(codeOf(() => join(other))).toBe('WORKER_IDENTITY_IN_USE');
+    expect(identitiesOf(herd).authenticate(again)).toBe(ID);
+    // Used up: for another worker it is nothing.
+    const stranger = '22222222-2222-4222-8222-222222222222';
+    expect(codeOf(() => engine.joinTokens.check(first ?? '', stranger))).toBe('JOIN_TOKEN_INVALID');
+    engine.workers.revoke(SIM_ACTOR, ID);
+    expect(codeOf(() => join(first))).toBe('FORBIDDEN');
+  });
+
+  it('that is shown after it was replaced is refused, and told once', async () => {
+    const { herd, token } = await joined();
+    identitiesOf(herd).authenticate(identitiesOf(herd).renew(ID).token);
+    herd.skewHead(120_000);
+    for (let at = 0; at < 5; at += 1) expect(identitiesOf(herd).authenticate(token)).toBeNull();
+    let items: { type: string; noun: string }[] | null = null;
+    void herd.engine?.audit.list({ limit: 100, result: 'denied' }).then((page) => {
+      items = page.items;
+    });
+    expect(await herd.clock.until(() => items !== null, herd.clock.nowMs + 10_000)).toBe(true);
+    expect(items).toMatchObject([{ noun: 'workers', type: 'deny', reason: { code: 'IDENTITY_REUSED' } }]);
+  });
 });

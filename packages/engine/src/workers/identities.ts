@@ -15,6 +15,10 @@ export const IDENTITY_TTL_MS: number = 30 * 24 * 3_600_000;
 /** One that is older is renewed when its worker is there. */
 export const RENEW_AFTER_MS: number = 24 * 3_600_000;
 
+/** Of each worker, at most. */
+const TOLD_EVERY_MS = 3_600_000;
+const UNDER_WAY_MS = 60_000;
+
 /** What a worker is given. Times are durations, for its wall clock may be another. */
 export interface IssuedIdentity {
   readonly token: string;
@@ -26,6 +30,8 @@ export class Identities {
   readonly #state: State;
   readonly #ports: Ports;
   readonly #byDigest = new Map<string, string>();
+  /** When it was last told that two hold an identity, by worker. */
+  readonly #toldMs = new Map<string, number>();
 
   constructor(state: State, ports: Ports) {
     this.#state = state;
@@ -39,7 +45,7 @@ export class Identities {
   }
 
   #index(row: IdentityRow | undefined, there: boolean): void {
-    for (const digest of row ? [row.digest, row.next] : []) {
+    for (const digest of row ? [row.digest, row.next, row.voided] : []) {
       if (digest === null) continue;
       if (there) this.#byDigest.set(digest, row?.id ?? '');
       else this.#byDigest.delete(digest);
@@ -51,6 +57,10 @@ export class Identities {
     const digest = this.#ports.random.digest(token);
     const row = this.#state.tables.identities.get(this.#byDigest.get(digest) ?? '');
     if (!row || row.status === 'REVOKED' || this.#hasExpired(row)) return null;
+    if (digest === row.voided) {
+      this.#tellTwo(row);
+      return null;
+    }
     if (digest === row.next) this.#take(row);
     return row.id;
   }
@@ -64,7 +74,7 @@ export class Identities {
     if (this.#state.stalled !== null) return;
     this.#state.transact(SYSTEM, (tx) => {
       const now = tx.get('identities', row.id);
-      if (now?.next) tx.put('identities', { ...now, digest: now.next, next: null });
+      if (now?.next) tx.put('identities', { ...now, digest: now.next, voided: now.digest, next: null });
     });
   }
 
@@ -82,22 +92,46 @@ export class Identities {
       owner: `workers/${workerId}`,
       digest: this.#ports.random.digest(token),
       next: null,
+      voided: null,
       createdMs: now,
       expiresMs: now + IDENTITY_TTL_MS,
     });
     return issued(token);
   }
 
+  /**
+   * Somebody came with a secret that was replaced: a worker whose file was put back, or a thief, or the worker after a
+   * thief has renewed. Which of these, a person has to find out.
+   */
+  #tellTwo(row: IdentityRow): void {
+    // A stream that was dialled as the secret was renewed.
+    if (this.#ports.clock.wallMs() - row.createdMs < UNDER_WAY_MS) return;
+    const now = this.#ports.clock.monoMs();
+    if (now - (this.#toldMs.get(row.id) ?? Number.NEGATIVE_INFINITY) < TOLD_EVERY_MS) return;
+    this.#toldMs.set(row.id, now);
+    const message =
+      'a secret of this worker that was replaced was shown: two hold this identity, or a file was put back';
+    this.#ports.log.warn({ worker: row.id }, message);
+    if (this.#state.stalled !== null) return;
+    const reason = { code: 'IDENTITY_REUSED', message };
+    const name = this.#state.tables.workers.get(row.id)?.name ?? null;
+    this.#state.transact(SYSTEM, (tx) =>
+      tx.event({ noun: 'workers', subject: row.id, name, type: 'deny', reason }),
+    );
+  }
+
   /** A new secret for a worker that came with its present one. @throws {DroverError} WORKER_NOT_FOUND, STORE_FULL */
-  renew(workerId: string): IssuedIdentity {
+  renew(workerId: string, by: Pick<Actor, 'source' | 'requestId'> = {}): IssuedIdentity {
     this.#state.assertWritable();
     const token = this.#ports.random.token('drvw_');
     const now = this.#ports.clock.wallMs();
-    this.#state.transact(workerActor(workerId), (tx) => {
+    this.#state.transact({ ...workerActor(workerId), ...by }, (tx) => {
       const row = tx.get('identities', workerId);
       if (row?.status !== 'VALID') throw new DroverError('WORKER_NOT_FOUND', { ref: workerId });
       const next = this.#ports.random.digest(token);
       tx.put('identities', { ...row, next, createdMs: now, expiresMs: now + IDENTITY_TTL_MS });
+      const name = tx.get('workers', workerId)?.name ?? null;
+      tx.event({ noun: 'workers', subject: workerId, name, type: 'renew' });
     });
     return issued(token);
   }

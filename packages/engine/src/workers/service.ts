@@ -47,8 +47,16 @@ export class WorkerService {
     const issued = this.#state.transact(actor, (tx) => {
       const existing = tx.get('workers', body.workerId);
       const comesBack = body.identity != null && this.identities.isExpired(body.workerId, body.identity);
-      if (existing?.offer && !comesBack)
+      // Its own token again: the answer was lost. With any other it would be somebody else's worker.
+      const isRepeated = existing?.offer === null && existing.joinToken === token.id;
+      if (existing && !isRepeated && !(comesBack && existing.place === token.place))
         throw new DroverError('WORKER_IDENTITY_IN_USE', { ref: body.workerId });
+      if (tx.get('identities', body.workerId)?.status === 'REVOKED')
+        throw new DroverError(
+          'FORBIDDEN',
+          {},
+          { message: `the identity of worker ${body.workerId} was revoked` },
+        );
       if (token.machine !== null) this.#joinMachine(tx, token.machine, body.workerId as WorkerId);
       if (!existing) this.#putWorker(tx, token, body, now);
       if (!existing || comesBack)
@@ -83,6 +91,7 @@ export class WorkerService {
       owner: token.machine === null ? null : `machines/${token.machine}`,
       place: token.place,
       machine: token.machine,
+      joinToken: token.id,
       draining: false,
       offer: null,
       bootId: null,

@@ -37,6 +37,8 @@ const MOST_JUMP = { epoch: 10_000_000_000, rev: 1_000_000_000_000 } as const;
 const FAREWELL_MS = 10_000;
 /** The digest of an empty inventory. */
 const NOTHING = hash53('');
+/** Attempts that one worker says to have and nobody else knows. No herd has lost so many; a worker that invents them has. */
+const MOST_UNKNOWN = 10_000;
 
 export interface SessionContext {
   readonly state: State;
@@ -328,6 +330,7 @@ export class WorkerSession {
           const remnant = remnantOf(tx, this.#workerId, ref);
           if (remnant) settled.push(remnantKey(remnant.id));
         } else if (verdict === 'unknown') {
+          if (unknown.size >= MOST_UNKNOWN) continue;
           unknown.set(item.instance, ref);
           answers.push({ type: 'unknown', ...ref });
         } else if (item.phase === 'RELEASED') {
@@ -343,6 +346,7 @@ export class WorkerSession {
       }
     });
     links.unknown.set(this.#workerId, [...unknown.values()]);
+    if (unknown.size >= MOST_UNKNOWN) this.#refuse(`more than ${MOST_UNKNOWN} attempts that nobody knows`);
     if (answers.length > 0) this.#send(...answers);
     const link = this.#link;
     if (link) for (const ref of forgets) links.forget(link, ref.instance, ref.attempt);

@@ -5,6 +5,9 @@ import type { Ledger } from '../scheduler/ledger.ts';
 import type { WorkerRow } from '../state/rows.ts';
 import type { Links } from './links.ts';
 
+/** Of what nobody knows the first are shown: a page is no place for ten thousand. */
+const MOST_UNKNOWN = 100;
+
 export function viewWorker(
   row: WorkerRow,
   ledger: Ledger,
@@ -34,7 +37,7 @@ export function viewWorker(
     supervision: row.offer?.supervision ?? { shim: 'sh', cgroup: 'none', memoryEnforced: false, notes: [] },
     version: row.offer?.version ?? '',
     instances: room?.holdings.size ?? 0,
-    unknownInstances: links.unknown.get(row.id)?.map((each) => ({ ...each })) ?? [],
+    unknownInstances: (links.unknown.get(row.id) ?? []).slice(0, MOST_UNKNOWN).map((each) => ({ ...each })),
     lastSeenAt: lastSeenMs === null ? null : isoStamp(lastSeenMs),
     refusedFrames: links.get(row.id)?.refusedFrames ?? 0,
     clockSkewMs: links.get(row.id)?.clockSkewMs ?? null,

@@ -1,29 +1,37 @@
-/** What every call passes before its route: who it is, whether that one calls too often, whether it may. */
-import { type DroverError, isDroverError } from '@drover/core';
+/**
+ * What every call passes before its route: who it is, whether that one calls too often, whether it may. Asked again when its
+ * body has come, and for as long as the call goes on (open-calls.ts).
+ */
+import type { DroverError, Role } from '@drover/core';
 import type { Actor, Engine } from '@drover/engine';
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
+import { routeOf } from '../telemetry/calls.ts';
 import type { CallLimits } from './call-limits.ts';
-import { type Caller, type Guard, NOBODY, strangerKey } from './guard.ts';
+import { Denials, strangerFrom } from './denials.ts';
+import { type Access, type Caller, type Guard, strangerKey } from './guard.ts';
+import { OpenCalls } from './open-calls.ts';
 
-/** What is told of in the audit. A call that is held up is no denial: its caller may. */
-const DENIALS: ReadonlySet<string> = new Set(['UNAUTHENTICATED', 'FORBIDDEN', 'PROJECT_NOT_FOUND']);
+export interface Door {
+  readonly denials: Denials;
+  /** Before every other hook that looks at who calls. */
+  install(app: FastifyInstance): void;
+  /** The caller in another of its projects. @throws {DroverError} FORBIDDEN, PROJECT_NOT_FOUND */
+  within(request: FastifyRequest, project: string): Actor;
+  /** The call looks into these projects too: it ends when one of them is closed to it. */
+  looksInto(
+    request: FastifyRequest,
+    projects: readonly { readonly name: string; readonly role: Role }[],
+  ): void;
+}
 
-export function installDoor(
-  app: FastifyInstance,
-  engine: Engine,
-  guard: Guard,
-  limits: CallLimits | null,
-): void {
-  const denied = (request: FastifyRequest, caller: Caller | null, error: unknown): void => {
-    if (!isDroverError(error) || !DENIALS.has(error.code)) return;
-    engine.audit.deny(caller?.actor ?? strangerOf(request), {
-      code: error.code,
-      message: error.message,
-      method: request.method,
-      route: request.routeOptions.url ?? 'unknown',
-    });
+/** @param limits null: none */
+export function makeDoor(engine: Engine, guard: Guard, limits: CallLimits | null): Door {
+  const denials = new Denials(engine);
+  const calls = new OpenCalls(engine.state, guard);
+  const denied = (request: FastifyRequest, actor: Actor | null, error: unknown): void => {
+    const who = actor ?? strangerFrom(request.socket.remoteAddress, request.id);
+    denials.tell(who, error, { method: request.method, route: routeOf(request) });
   };
-
   /** @returns the refusal, or null; and has seen to it that the end of the call is counted */
   const limited = async (key: string, reply: FastifyReply): Promise<DroverError | null> => {
     const verdict = limits?.begin(key) ?? 'welcome';
@@ -36,9 +44,8 @@ export function installDoor(
     if (limits) reply.raw.once('close', () => limits.done(key, reply.raw.statusCode));
     return null;
   };
-
-  app.addHook('onRequest', async (request, reply) => {
-    const access = request.routeOptions.config.access ?? 'admin';
+  const enter = async (request: FastifyRequest, reply: FastifyReply): Promise<void> => {
+    const access = accessOf(request);
     let caller: Caller | null = null;
     try {
       // A path that does not exist is no secret, and asking for it costs no token.
@@ -49,7 +56,7 @@ export function installDoor(
       if (request.is404 || reply.sent) return;
       caller = guard.admit(request.raw, caller, access);
     } catch (error) {
-      denied(request, caller, error);
+      denied(request, caller?.actor ?? null, error);
       if (caller === null) {
         const refusal = await limited(strangerKey(request.raw), reply);
         if (refusal) throw refusal;
@@ -59,11 +66,44 @@ export function installDoor(
     }
     request.actor = caller.actor;
     request.bearer = caller.bearer;
-  });
+    if (caller.actor.kind !== 'system') calls.add(request, reply, access, caller);
+  };
+  return {
+    denials,
+    install(app) {
+      app.addHook('onRequest', enter);
+      app.addHook('preValidation', async (request) => {
+        if (request.actor?.kind !== 'person' || !hasBody(request)) return;
+        // Between its header and the end of its body everything may have changed.
+        const access = accessOf(request);
+        const caller = guard.admit(request.raw, guard.identify(request.raw, access, request.id), access);
+        request.actor = caller.actor;
+        request.bearer = caller.bearer;
+      });
+      // Sees what is thrown anywhere, in hooks, in routes and in those of the adapters.
+      app.addHook('onError', async (request, _reply, error) => denied(request, request.actor, error));
+    },
+    within(request, project) {
+      const { actor, bearer } = request;
+      if (!actor) throw new Error('a route was reached without authentication');
+      try {
+        const there = guard.within({ actor, bearer }, project, accessOf(request));
+        calls.reached(request, there.project, there.role ?? 'viewer');
+        return there;
+      } catch (error) {
+        // Some are kept as the outcome of a request, and thrown to nobody.
+        denied(request, actor, error);
+        throw error;
+      }
+    },
+    looksInto(request, projects) {
+      for (const { name, role } of projects) calls.reached(request, name, role);
+    },
+  };
 }
 
-const strangerOf = (request: FastifyRequest): Actor => ({
-  ...NOBODY,
-  requestId: request.id,
-  ...(request.socket.remoteAddress !== undefined && { source: request.socket.remoteAddress }),
-});
+const accessOf = (request: FastifyRequest): Access => request.routeOptions.config.access ?? 'admin';
+
+/** One is announced, of any length. */
+export const hasBody = ({ headers }: FastifyRequest): boolean =>
+  headers['transfer-encoding'] !== undefined || Number(headers['content-length'] ?? 0) > 0;

@@ -1,7 +1,7 @@
 /** Who calls, and whether they may. Every route names what it needs; a route that names nothing needs an admin. */
 import { timingSafeEqual } from 'node:crypto';
 import type { IncomingMessage } from 'node:http';
-import { DroverError, isAtLeast, isPlainName, lesserRole, type Role } from '@drover/core';
+import { DroverError, isAtLeast, isPlainName, lesserRole, networkOf, type Role } from '@drover/core';
 import {
   type Actor,
   type Bearer,
@@ -114,9 +114,9 @@ export function makeGuard(
   };
 }
 
-/** For counting the calls of whoever brings nothing that is known. */
+/** For counting the calls of whoever brings nothing that is known: by the network that one customer of a provider has. */
 export const strangerKey = (request: IncomingMessage): string =>
-  `address ${request.socket.remoteAddress ?? ''}`;
+  `address ${networkOf(request.socket.remoteAddress ?? '')}`;
 
 const FOR_WORKERS = 'this is for workers, each with its own identity';
 const NOT_FOR_WORKERS = 'the identity of a worker may not do that';
@@ -150,13 +150,14 @@ function inPlace(actor: Actor, { project, role }: Place, needed: Role): Actor {
   );
 }
 
-interface Place {
+/** Where a call is, and what it may do there. */
+export interface Place {
   readonly project: string;
   readonly role: Role;
 }
 
 /** The project that the call is for, and what its bearer may do there. @throws {DroverError} PROJECT_NOT_FOUND */
-function placeOf(engine: Engine, bearer: Bearer | null, asked: string | null): Place {
+export function placeOf(engine: Engine, bearer: Bearer | null, asked: string | null): Place {
   if (bearer === null) {
     const project = asked ?? DEFAULT_PROJECT;
     engine.projects.get(project);

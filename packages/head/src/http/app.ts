@@ -12,8 +12,7 @@ import Fastify, {
   type RawServerDefault,
   type RouteOptions,
 } from 'fastify';
-import type { CallLimits } from '../auth/call-limits.ts';
-import { installDoor } from '../auth/door.ts';
+import type { Door } from '../auth/door.ts';
 import type { Access, Guard } from '../auth/guard.ts';
 import { REQUEST_ID_HEADER, requestIdOf } from '../telemetry/request-id.ts';
 import type { HeadTls } from '../tls/head-tls.ts';
@@ -36,6 +35,8 @@ export type App = FastifyInstance<
 declare module 'fastify' {
   interface FastifyContextConfig {
     access?: Access;
+    /** The route reads the bytes of its body itself, within limits of its own. */
+    rawBody?: boolean;
   }
   interface FastifyRequest {
     actor: Actor | null;
@@ -89,10 +90,7 @@ export const routesOf = (app: App): readonly RouteNeed[] =>
 
 /** What stands between a socket and the routes. */
 export interface Edge {
-  readonly engine: Engine;
-  readonly guard: Guard;
-  /** Null: none. */
-  readonly limits: CallLimits | null;
+  readonly door: Door;
   readonly hosts: HostRules;
   /** Null: plain HTTP. */
   readonly tls: Pick<HeadTls, 'serverOptions'> | null;
@@ -100,7 +98,7 @@ export interface Edge {
   readonly watch: (app: App) => void;
 }
 
-export function makeApp(log: Logger, { engine, guard, limits, hosts, tls, watch }: Edge): App {
+export function makeApp(log: Logger, { door, hosts, tls, watch }: Edge): App {
   const server = { ...keepAlive, headersTimeout: HEADERS_MS, maxHeaderSize: MOST_HEADER_BYTES };
   const app = Fastify({
     logger: false,
@@ -142,7 +140,7 @@ export function makeApp(log: Logger, { engine, guard, limits, hosts, tls, watch 
     reply.header(REQUEST_ID_HEADER, request.id);
     hosts.check(request.raw);
   });
-  installDoor(app as never, engine, guard, limits);
+  door.install(app as never);
   endSlowBodies(app as never);
   const parseJson = app.getDefaultJsonParser('error', 'error');
   // A call without a body says so by sending none, whatever its content type is.

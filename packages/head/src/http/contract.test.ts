@@ -48,7 +48,7 @@ afterAll(() => head.close());
 describe('routes', () => {
   it('have one owner each: a second claim stops the head from starting', async () => {
     const { makeApp } = await import('./app.ts');
-    const edge = { engine: null, guard: null, limits: null, hosts: null, tls: null, watch: () => undefined };
+    const edge = { door: { install: () => undefined }, hosts: null, tls: null, watch: () => undefined };
     const app = makeApp(
       { info: () => undefined, warn: () => undefined, error: () => undefined },
       edge as never,

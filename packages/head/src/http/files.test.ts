@@ -16,24 +16,12 @@ beforeAll(async () => {
   head = await startTestHead();
   worker = await LinkClient.open(head);
   workerToken = worker.token;
-  worker.send([worker.hello({ protocol: 2 })]);
-  await worker.next('welcome');
-  worker.send([{ type: 'inventory', items: [] }]);
+  await worker.greet();
 });
 afterAll(async () => {
   worker.ws.terminate();
   await head.close();
 });
-
-/** A job that lays out this tree is on the worker. */
-async function layOut(tree: string): Promise<void> {
-  const choices = [{ cpus: { amount: 0.1, atLeast: true } }];
-  const task = { workdir: tree, run: 'true', resources: { choices } };
-  worker.send([{ type: 'ping', sentMs: Date.now() }]);
-  const launched = await head.call('POST', '/v1/clusters/launch', { task, retryUntilUp: true });
-  expect(launched.status).toBe(202);
-  await worker.until((frame) => frame.type === 'start' && JSON.stringify(frame).includes(tree));
-}
 
 const hashOf = (bytes: Uint8Array | string): string => createHash('sha256').update(bytes).digest('hex');
 
@@ -155,7 +143,7 @@ describe('a large content', () => {
   it('is fetched by the worker on which it is laid out, from any offset', async () => {
     expect((await fetchAsWorker(`/v1/link/files/${sha256}`)).status).toBe(404);
     const text = [...treeText([{ ...fileEntry('whole', ''), size: whole.length, sha256 }])].join('');
-    await layOut((await send('POST', '/v1/trees', text)).json['tree'] ?? '');
+    await worker.layOut(head, (await send('POST', '/v1/trees', text)).json['tree'] ?? '');
     const reply = await fetchAsWorker(`/v1/link/files/${sha256}?offset=2999990`);
     expect(Buffer.from(await reply.arrayBuffer()).equals(whole.subarray(-10))).toBe(true);
     expect((await fetchAsWorker(`/v1/link/files/${hashOf('nothing')}`)).status).toBe(404);
@@ -177,7 +165,7 @@ describe('a tree', () => {
     const loose = JSON.stringify({ entries: [...entries].reverse(), v: 1 }, null, 2);
     expect((await send('POST', '/v1/trees', loose)).json).toEqual(json);
     expect((await fetchAsWorker(`/v1/link/trees/${hashOf(text)}`)).status).toBe(404);
-    await layOut(hashOf(text));
+    await worker.layOut(head, hashOf(text));
     expect(await (await fetchAsWorker(`/v1/link/trees/${hashOf(text)}`)).text()).toBe(text);
     const pack = await fetchAsWorker('/v1/link/files', { sha256: [hashOf('two'), hashOf('one')] });
     const got: string[] = [];

@@ -67,7 +67,7 @@ function sendRoutes(app: App, files: FileStore): void {
   app.put(
     '/v1/files/:sha256',
     {
-      config: { access: 'user' },
+      config: { access: 'user', rawBody: true },
       schema: {
         operationId: 'filesPut',
         description:
@@ -91,7 +91,7 @@ function sendRoutes(app: App, files: FileStore): void {
   app.post(
     '/v1/files/pack',
     {
-      config: { access: 'user' },
+      config: { access: 'user', rawBody: true },
       schema: {
         operationId: 'filesPutPack',
         description:
@@ -117,7 +117,7 @@ function sendRoutes(app: App, files: FileStore): void {
   app.post(
     '/v1/trees',
     {
-      config: { access: 'user' },
+      config: { access: 'user', rawBody: true },
       schema: {
         operationId: 'filesPutTree',
         description:

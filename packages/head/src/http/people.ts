@@ -1,5 +1,4 @@
 /** `/v1/users` and `/v1/projects`: thin translation between HTTP and the engine. */
-import { DroverError } from '@drover/core';
 import {
   memberBody,
   projectCreate,
@@ -11,8 +10,8 @@ import {
   userPatch,
   userView,
 } from '@drover/core/wire';
-import type { FastifyRequest } from 'fastify';
 import { z } from 'zod';
+import { placeOf, projectsOf } from '../auth/guard.ts';
 import type { App, RouteContext } from './app.ts';
 
 const refParams = z.object({ ref: z.string().max(64).describe('A name, or an id.') });
@@ -79,7 +78,8 @@ export function userRoutes(app: App, { engine, actorOf }: RouteContext): void {
       schema: {
         operationId: 'usersChange',
         summary: 'Change what a user may do, disable it, or let it in again',
-        description: 'A disabled user keeps what it owns; none of its tokens is taken from the next call on.',
+        description:
+          'A disabled user keeps what it owns; none of its tokens is taken from the next call on, and what is open with them ends.',
         errors: ['USER_NOT_FOUND'],
         params: refParams,
         body: userPatch,
@@ -115,13 +115,6 @@ export function userRoutes(app: App, { engine, actorOf }: RouteContext): void {
 
 export function projectRoutes(app: App, { engine, actorOf }: RouteContext): void {
   const { projects, users } = engine;
-  const callerOf = (request: FastifyRequest) => request.bearer?.user ?? { id: '', role: 'admin' as const };
-  /** What the caller may do there. @throws {DroverError} PROJECT_NOT_FOUND */
-  const enter = (request: FastifyRequest, name: string) => {
-    const scope = request.bearer?.token.scope ?? null;
-    if (scope !== null && scope !== name) throw new DroverError('PROJECT_NOT_FOUND', { ref: name });
-    return projects.enter(callerOf(request), name);
-  };
 
   app.post(
     '/v1/projects',
@@ -153,9 +146,8 @@ export function projectRoutes(app: App, { engine, actorOf }: RouteContext): void
     },
     async (request) => {
       await engine.state.durableUnlessStalled(engine.state.tables.projects.lastRev);
-      const scope = request.bearer?.token.scope ?? null;
-      const mine = projects.of(callerOf(request)).filter(({ row }) => scope === null || row.name === scope);
-      return { items: mine.map(({ row, role }) => projects.view(row, role)) };
+      const mine = projectsOf(engine, request.bearer);
+      return { items: mine.map(({ name, role }) => projects.view(projects.get(name), role)) };
     },
   );
   app.get(
@@ -171,7 +163,7 @@ export function projectRoutes(app: App, { engine, actorOf }: RouteContext): void
       },
     },
     async (request) => {
-      const role = enter(request, request.params.name);
+      const { role } = placeOf(engine, request.bearer, request.params.name);
       const row = projects.get(request.params.name);
       await engine.state.durableUnlessStalled(row.rev);
       return projects.view(row, role);

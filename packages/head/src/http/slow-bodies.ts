@@ -1,13 +1,19 @@
-/** A JSON body that does not come to its end: whoever sends a byte now and then holds no place for ever. */
+/** A body that does not come to its end: whoever sends a byte now and then holds no place for ever. */
 import type { FastifyInstance } from 'fastify';
+import { hasBody } from '../auth/door.ts';
 
 /** 4 MiB, the largest, within this time: some 140 KB a second. */
 const BODY_MS = 30_000;
+/** Their bodies are read by no route. */
+const WITHOUT: ReadonlySet<string> = new Set(['GET', 'HEAD']);
 
-/** Uploads and streams are not JSON; those who read them have limits of their own. */
+/**
+ * Holds for every route but those with `rawBody`: they read uploads and streams themselves, with limits of their own.
+ * Whatever type the body is said to have.
+ */
 export function endSlowBodies(app: FastifyInstance, bodyMs: number = BODY_MS): void {
   app.addHook('preParsing', (request, _reply, payload, done) => {
-    if (request.headers['content-type']?.startsWith('application/json')) {
+    if (!WITHOUT.has(request.method) && hasBody(request) && request.routeOptions.config.rawBody !== true) {
       const timer = setTimeout(() => request.raw.destroy(), bodyMs);
       const stop = (): void => clearTimeout(timer);
       payload.once('end', stop).once('close', stop);

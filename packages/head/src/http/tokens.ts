@@ -72,6 +72,7 @@ export function tokenRoutes(app: App, { engine, actorOf }: RouteContext): void {
       schema: {
         operationId: 'tokensList',
         summary: "List the caller's tokens, newest first; an admin may ask for those of all users",
+        description: 'A token that is narrowed sees only itself.',
         errors: ['FORBIDDEN'],
         querystring: tokenListQuery,
         response: { 200: tokenList },
@@ -80,7 +81,9 @@ export function tokenRoutes(app: App, { engine, actorOf }: RouteContext): void {
     async (request) => {
       const whose = owned(request, request.query.allUsers);
       await engine.state.durableUnlessStalled(engine.state.tables.tokens.lastRev);
-      return { items: tokens.list(whose).map((row) => tokens.view(row)) };
+      const own = narrowed(request.bearer);
+      const rows = tokens.list(whose).filter(({ id }) => own === null || id === own.token.id);
+      return { items: rows.map((row) => tokens.view(row)) };
     },
   );
   app.delete(
@@ -89,8 +92,8 @@ export function tokenRoutes(app: App, { engine, actorOf }: RouteContext): void {
       config: { access: 'viewer' },
       schema: {
         operationId: 'tokensRevoke',
-        summary: 'Revoke a token: from the next call on nobody takes it',
-        description: "One's own; an admin may revoke anybody's.",
+        summary: 'Revoke a token: from the next call on nobody takes it, and what is open with it ends',
+        description: "One's own; an admin may revoke anybody's; a token that is narrowed, only itself.",
         errors: ['TOKEN_NOT_FOUND', 'AMBIGUOUS'],
         params: z.object({
           ref: z.string().max(64).describe('An id, or its beginning; `current`: the one of this call.'),
@@ -102,8 +105,10 @@ export function tokenRoutes(app: App, { engine, actorOf }: RouteContext): void {
       const { ref } = request.params;
       const { bearer } = request;
       if (ref === 'current' && bearer === null) throw new DroverError('TOKEN_NOT_FOUND', { ref });
+      const own = narrowed(bearer);
+      if (own !== null && !isCalled(own, ref)) throw new DroverError('TOKEN_NOT_FOUND', { ref });
       const isAdmin = actorOf(request).role === 'admin';
-      const id = ref === 'current' && bearer ? bearer.token.id : ref;
+      const id = bearer && (own !== null || ref === 'current') ? bearer.token.id : ref;
       tokens.revoke(actorOf(request), isAdmin ? null : userOf(bearer), id);
       await engine.state.durable();
       return reply.status(204).send(null);
@@ -111,10 +116,17 @@ export function tokenRoutes(app: App, { engine, actorOf }: RouteContext): void {
   );
 }
 
+/** The caller, if what it brought was lent with less than its user may: that one knows of no other tokens. */
+const narrowed = (bearer: Bearer | null): Bearer | null =>
+  bearer !== null && (bearer.token.role !== null || bearer.token.scope !== null) ? bearer : null;
+
+const isCalled = ({ token }: Bearer, ref: string): boolean =>
+  ref === 'current' || token.id === ref || (ref.length >= 4 && token.id.startsWith(ref));
+
 /** Null: those of all. @throws {DroverError} FORBIDDEN */
 function owned({ bearer, actor }: FastifyRequest, allUsers: boolean): UserRow | null {
   if (bearer === null) return null;
-  if (allUsers && actor?.role !== 'admin')
+  if (allUsers && (actor?.role !== 'admin' || narrowed(bearer) !== null))
     throw new DroverError('FORBIDDEN', {}, { message: 'only admins see the tokens of all users' });
   return allUsers ? null : bearer.user;
 }

@@ -211,7 +211,7 @@ export function joinRoutes(app: App, { engine, guard, actorOf }: RouteContext): 
       },
     },
     async (request) => {
-      const next = engine.workers.identities.renew(guard.worker(request.raw));
+      const next = engine.workers.identities.renew(guard.worker(request.raw), actorOf(request));
       await engine.state.durable();
       return next;
     },

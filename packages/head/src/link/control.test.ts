@@ -28,6 +28,7 @@ it('reads no more of a worker while 16 MiB of its messages wait to be taken in, 
     { worker: () => 'w' } as never,
     { check: () => undefined },
     log,
+    { limits: null, denials: { tell: () => undefined } },
   );
   const server = createServer();
   server.on('upgrade', links.upgrade);

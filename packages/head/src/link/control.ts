@@ -8,7 +8,8 @@ import { type HeadFrame, LINK_CLOSE, LINK_MESSAGE_BYTES, workerMessage } from '@
 import type { Engine, LinkPort, Logger } from '@drover/engine';
 import { type WebSocket, WebSocketServer } from 'ws';
 import type { CallLimits } from '../auth/call-limits.ts';
-import { type Guard, NOBODY, strangerKey } from '../auth/guard.ts';
+import { type Denials, strangerFrom } from '../auth/denials.ts';
+import { type Guard, strangerKey } from '../auth/guard.ts';
 import { plainPath } from '../http/app.ts';
 import { errorBody } from '../http/errors.ts';
 import type { HostRules } from '../http/host-rules.ts';
@@ -18,6 +19,8 @@ const MOST_BUFFERED_BYTES = 64 * 1024 * 1024;
 /** Many large orders of one turn travel in several messages: at four bytes a character still within the limit. */
 const MESSAGE_CHARACTERS = LINK_MESSAGE_BYTES / 4;
 const HELLO_MS = 10_000;
+/** Links of one identity that have said nothing yet; a worker has one. */
+const MOST_SILENT = 4;
 /** What one worker may have in hand here that is not taken in yet; beyond it nothing more of it is read. */
 const MOST_TAKING_IN_BYTES = LINK_MESSAGE_BYTES;
 /** What the smallest message counts for: its frames take room too. */
@@ -36,14 +39,21 @@ export interface ControlLinks {
   cut(): void;
 }
 
-/** @param limits counts those that are not let in, by address; null: as many as they like */
+/** What counts and tells of those that are not let in. */
+export interface RefusedLinks {
+  /** By address; null: as many as they like. */
+  readonly limits: CallLimits | null;
+  readonly denials: Pick<Denials, 'tell'>;
+}
+
 export function makeControlLinks(
   engine: Engine,
   guard: Guard,
   hosts: HostRules,
   log: Logger,
-  limits: CallLimits | null = null,
+  { limits, denials }: RefusedLinks,
 ): ControlLinks {
+  const silent = new SilentLinks();
   const server = new WebSocketServer({
     noServer: true,
     maxPayload: LINK_MESSAGE_BYTES,
@@ -64,14 +74,18 @@ export function makeControlLinks(
         if (origin !== undefined)
           throw new DroverError('ORIGIN_REFUSED', { origin: shorten(origin), host: shorten(host ?? '') });
         workerId = guard.worker(request);
+        silent.assertRoom(workerId);
       } catch (thrown) {
         const error = isDroverError(thrown) ? thrown : new DroverError('UNAUTHENTICATED');
-        if (error.code === 'UNAUTHENTICATED') denied(engine, request, error);
+        const who = strangerFrom(request.socket.remoteAddress, randomUUID());
+        denials.tell(who, error, { method: 'GET', route: '/v1/link' });
         if (mayAnswer(limits, strangerKey(request), error.status)) refuse(socket, error);
         else socket.destroy();
         return;
       }
-      server.handleUpgrade(request, socket, head, (ws) => serve(engine, workerId, ws, log));
+      server.handleUpgrade(request, socket, head, (ws) =>
+        serve(engine, workerId, ws, log, silent.begun(workerId)),
+      );
     },
     close() {
       for (const ws of server.clients) ws.close(LINK_CLOSE.stopping, 'the head is stopping');
@@ -91,12 +105,6 @@ function mayAnswer(limits: CallLimits | null, key: string, status: number): bool
   return verdict === 'welcome';
 }
 
-function denied(engine: Engine, { socket }: IncomingMessage, { code, message }: DroverError): void {
-  const source = socket.remoteAddress;
-  const actor = { ...NOBODY, requestId: randomUUID(), ...(source !== undefined && { source }) };
-  engine.audit.deny(actor, { code, message, method: 'GET', route: '/v1/link' });
-}
-
 function refuse(socket: Duplex, error: DroverError): void {
   const body = JSON.stringify(errorBody(error, randomUUID()));
   // A peer that keeps its end open holds up nothing.
@@ -107,7 +115,8 @@ function refuse(socket: Duplex, error: DroverError): void {
   );
 }
 
-function serve(engine: Engine, workerId: string, ws: WebSocket, log: Logger): void {
+/** @param spoken to be called when the worker has said something, or is gone */
+function serve(engine: Engine, workerId: string, ws: WebSocket, log: Logger, spoken: () => void): void {
   let outbox: HeadFrame[] = [];
   let number = 0;
   const flush = (): void => {
@@ -155,6 +164,7 @@ function serve(engine: Engine, workerId: string, ws: WebSocket, log: Logger): vo
     const text = isBinary ? '' : data.toString();
     const parsed = workerMessage.safeParse(isIntact(text, crc32) ? parseJson(text) : 'damaged');
     if (parsed.success) {
+      spoken();
       intake.take(text.length, session.receive(parsed.data));
       return;
     }
@@ -169,6 +179,7 @@ function serve(engine: Engine, workerId: string, ws: WebSocket, log: Logger): vo
   ws.on('close', () => {
     clearTimeout(helloTimer);
     clearTimeout(farewell);
+    spoken();
     session.closed();
   });
 }
@@ -178,6 +189,30 @@ function parseJson(text: string): unknown {
     return JSON.parse(text);
   } catch {
     return undefined;
+  }
+}
+
+/** Links on which nothing was said yet, by worker: each holds a place, and its identity is all that it has shown. */
+class SilentLinks {
+  readonly #of = new Map<string, number>();
+
+  /** @throws {DroverError} TOO_MANY_REQUESTS */
+  assertRoom(workerId: string): void {
+    if ((this.#of.get(workerId) ?? 0) >= MOST_SILENT)
+      throw new DroverError('TOO_MANY_REQUESTS', { limit: MOST_SILENT, what: 'links without a word' });
+  }
+
+  /** @returns to be called when it is one no more; more than once is once */
+  begun(workerId: string): () => void {
+    this.#of.set(workerId, (this.#of.get(workerId) ?? 0) + 1);
+    let isSilent = true;
+    return () => {
+      if (!isSilent) return;
+      isSilent = false;
+      const left = (this.#of.get(workerId) ?? 1) - 1;
+      if (left > 0) this.#of.set(workerId, left);
+      else this.#of.delete(workerId);
+    };
   }
 }
 

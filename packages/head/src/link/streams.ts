@@ -23,7 +23,7 @@ export function streamRoutes(app: App, { engine, guard }: RouteContext): void {
     (scope as unknown as App).put(
       '/v1/link/streams/:ticket',
       {
-        config: { access: 'worker' },
+        config: { access: 'worker', rawBody: true },
         schema: {
           summary: "A worker's bulk stream",
           hide: true,

@@ -1,10 +1,11 @@
 /** A worker's end of a link, played by hand: for tests that send what no worker sends. */
 import { crc32 } from 'node:zlib';
 import { sealMessage } from '@drover/core';
+import { LINK_PROTOCOL } from '@drover/core/wire';
 import WebSocket from 'ws';
 import type { TestHead } from './test-head.ts';
 
-const resources = { cpu: 4, memoryMiB: 1000, diskMiB: 100, gpus: 0, ports: 10 };
+const resources = { cpu: 100, memoryMiB: 100_000, diskMiB: 100_000, gpus: 0, ports: 1_000 };
 const offer = {
   host: '127.0.0.1',
   hostname: 'x',
@@ -52,6 +53,23 @@ export class LinkClient {
     const ws = new WebSocket(`${head.url.replace('http', 'ws')}/v1/link`, { headers });
     await new Promise((resolve, reject) => ws.once('open', resolve).once('error', reject));
     return new LinkClient(ws, joined.json.herd, joined.json.token);
+  }
+
+  /** Says hello, and that nothing runs here: from then on instances are placed on it. */
+  async greet(): Promise<void> {
+    this.send([this.hello({ protocol: LINK_PROTOCOL })]);
+    await this.next('welcome');
+    this.send([{ type: 'inventory', items: [] }]);
+  }
+
+  /** A job that lays out this tree has been sent to this worker, which may read it from then on. */
+  async layOut(head: TestHead, tree: string): Promise<void> {
+    this.send([{ type: 'ping', sentMs: Date.now() }]);
+    const choices = [{ cpus: { amount: 0.1, atLeast: true } }];
+    const task = { workdir: tree, run: 'true', resources: { choices } };
+    const launched = await head.call('POST', '/v1/clusters/launch', { task, retryUntilUp: true });
+    if (launched.status !== 202) throw new Error(launched.text);
+    await this.until((frame) => frame.type === 'start' && JSON.stringify(frame).includes(tree));
   }
 
   hello(speaks: { protocol: number; oldest?: number }): object {

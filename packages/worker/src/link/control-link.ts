@@ -13,7 +13,7 @@ const DIAL_MS = 10_000;
  * A 401 or 403 may pass: a head that was restored from an older copy does not know this identity until it gets the
  * newer one back, and a proxy may answer for it. So the worker says so, dials on, more slowly, and keeps its instances,
  * which are then stopped, trimmed and reported by somebody when the head is mended. It gives up after so many in a row,
- * and only once nothing runs here: then there is nothing to lose. That it was deleted a head says by a close code,
+ * each of all its secrets, and only once nothing runs here: then there is nothing to lose. That it was deleted a head says by a close code,
  * which ends it at once.
  */
 const REFUSALS = 5;
@@ -24,7 +24,8 @@ const MOST_REFUSAL_CHARACTERS = 4096;
 
 export interface ControlLinkOptions {
   readonly head: HeadAddress;
-  readonly secret: Secret & { refused?(): void };
+  /** `refused` says whether another one is shown now, which is tried before the refusal counts. */
+  readonly secret: Secret & { refused?(): boolean };
   readonly agent: Agent;
   readonly log: Logger;
   /** The head refuses this identity for good. */
@@ -46,8 +47,8 @@ export function openControlLink(options: ControlLinkOptions): { close(): void } 
 
   /** @returns the wait before the next dial; null: there is none */
   const afterRefusal = (status: number): number | null => {
+    if (options.secret.refused?.()) return firstRefusedMs;
     refusals += 1;
-    options.secret.refused?.();
     const { running } = agent;
     log.error(
       { status, refusals, running },
