@@ -202,6 +202,8 @@ it('what is wrong is told in a sentence, with the exit code of its kind', async 
     ['none', `login ${herd.url}`, usage, /--token-file FILE, or - for standard input/],
     ['none', `login ${herd.url} --token-file -`, usage, /no token came/],
     ['none', `login ${herd.url} --token-file /nowhere`, usage, /^drover: --token-file \/nowhere: /],
+    ['none', `login ${herd.url} --token drv_x`, usage, /list of processes.*\n.*--token-file FILE/],
+    ['none', 'login http://any:drv_x@127.0.0.1:9', usage, /list of processes/],
     ['none', 'login ftp://head', usage, /http or https/],
     ['none', 'login http://127.0.0.1:9 --token-file /etc/hostname', 5, /cannot reach the head/],
     ['none', 'logout', 3, /no context is in use/],

@@ -26,6 +26,8 @@ export interface HeadRun {
   readonly sshPools: string | null;
   readonly fakeInfra: string | null;
   readonly advertiseUrl: string | null;
+  /** Not only admins may use the infra `local`. */
+  readonly localForUsers: boolean;
   readonly unknownMachines: 'report' | 'remove';
   readonly traces: boolean;
   readonly logLevel: string;

@@ -32,6 +32,8 @@ export interface HeadFlags {
   readonly fakeInfra: string | null;
   /** The address of this head for other machines. */
   readonly advertiseUrl: string | null;
+  /** Not only admins may use the infra `local`, whose workers run as the user of this head. */
+  readonly localForUsers: boolean;
   readonly unknownMachines: 'report' | 'remove';
   /** Spans of calls, commits, passes and orders go where the OTEL_* variables say. */
   readonly traces: boolean;
@@ -88,6 +90,7 @@ export async function runHead(flags: HeadFlags): Promise<number> {
       sshPools: flags.sshPools,
       fakeInfra: flags.fakeInfra,
       advertiseUrl: flags.advertiseUrl,
+      localForUsers: flags.localForUsers,
       // A worker of this machine is run by the program that runs this head.
       workerProgram: [process.execPath, ...process.execArgv, process.argv[1] ?? ''],
       bundleDir: dirname(fileURLToPath(import.meta.url)),

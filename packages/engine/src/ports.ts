@@ -229,6 +229,8 @@ export interface ProviderPort {
   start(tag: string): Promise<void>;
   terminate(tag: string): Promise<void>;
   list(): Promise<readonly ProviderMachine[]>;
+  /** Why only admins may run something on its machines; absent: whoever may launch may. */
+  readonly adminsOnly?: string | undefined;
   /** What is wrong with parts of it, although it works: hosts that cannot be reached. */
   problems?(): readonly string[];
   /** How the sshd of its machines are reached; absent: they have none that people use. */

@@ -4,14 +4,7 @@ import { setFlagsFromString } from 'node:v8';
 import type { Offer } from '@drover/core/wire';
 import { Agent, type Logger } from './agent/index.ts';
 import { headFiles, openHomes } from './files/index.ts';
-import {
-  noteContact,
-  readContact,
-  readIdentity,
-  readMemory,
-  trustedHead,
-  writeMemory,
-} from './identity.ts';
+import { noteContact, readContact, readIdentity, readMemory, trustedHead, writeMemory } from './identity.ts';
 import { openControlLink } from './link/control-link.ts';
 import { logDialer } from './link/log-dialer.ts';
 import { bootId, createMachine } from './os/index.ts';

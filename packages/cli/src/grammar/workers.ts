@@ -120,6 +120,10 @@ export function headCommand(run: Run): Command {
       'address of this head for other machines (default: a tunnel to each ssh host)',
     )
     .option(
+      '--local-for-users',
+      "not only admins may use the infra local, which runs as this user and can read the head's files",
+    )
+    .option(
       '--unknown-machines <policy>',
       'report (default) or remove machines with the tag of this herd that it does not know',
       word(['REPORT', 'REMOVE']),

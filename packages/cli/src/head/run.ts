@@ -28,6 +28,7 @@ interface Flags extends TlsFlags {
   readonly sshPools?: string;
   readonly fakeInfra?: string;
   readonly advertiseUrl?: string;
+  readonly localForUsers?: boolean;
   readonly unknownMachines?: string;
   readonly traces?: boolean;
   readonly logLevel?: string;
@@ -75,6 +76,7 @@ export async function runHead(call: Call): Promise<number> {
     sshPools: fileOf(flags.sshPools),
     fakeInfra: fileOf(flags.fakeInfra),
     advertiseUrl: checkUrl(flags.advertiseUrl),
+    localForUsers: flags.localForUsers ?? false,
     unknownMachines: flags.unknownMachines === 'REMOVE' ? 'remove' : 'report',
     traces: flags.traces ?? false,
     logLevel: checkLogLevel(flags.logLevel),

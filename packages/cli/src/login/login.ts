@@ -21,9 +21,9 @@ export async function login(call: Call): Promise<number> {
   const name = flags.name ?? flags.context;
   if (name !== undefined && !/^[\w.-]{1,64}$/.test(name))
     throw new UsageError(`"${name}" cannot be the name of a context`, 'letters, digits, _ . and -');
+  refuseToldTokens(flags, args[0]);
   const found = await locateHead({ ...flags, ...(args[0] !== undefined && { head: args[0] }) }, call.env);
-  const inUrl = args[0]?.includes('@') ? found.token : undefined;
-  const token = await tokenFrom(call, flags, inUrl);
+  const token = await tokenFrom(call, flags);
   const client = openClient({ ...found, token }, 0);
   const me = await client.head.whoami();
   const key = name ?? new URL(client.url).host.replace(/[^\w.-]/g, '-');
@@ -42,9 +42,19 @@ export async function login(call: Call): Promise<number> {
   return 0;
 }
 
-async function tokenFrom(call: Call, flags: Flags, inUrl: string | undefined): Promise<string> {
-  const { tokenFile, token } = flags;
-  const given = tokenFile === undefined ? (inUrl ?? token ?? call.env.DROVER_TOKEN) : await read(tokenFile);
+/** @throws {UsageError} for a token on the command line */
+function refuseToldTokens({ token, head }: Flags, url: string | undefined): void {
+  const isInUrl = [url, head].some((each) => each !== undefined && /^(?:[^/]*\/\/)?[^/?#]*@/.test(each));
+  if (token === undefined && !isInUrl) return;
+  throw new UsageError(
+    'a token on the command line is seen by others in the list of processes, and stays in the history of the shell',
+    'give it with --token-file FILE, or - for standard input, or type it when asked',
+  );
+}
+
+async function tokenFrom(call: Call, flags: Flags): Promise<string> {
+  const { tokenFile } = flags;
+  const given = tokenFile === undefined ? call.env.DROVER_TOKEN : await read(tokenFile);
   const text = (
     tokenFile === undefined ? given || (await readSecret(call, 'token: ')) : (given ?? '')
   ).trim();

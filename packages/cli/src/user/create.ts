@@ -3,6 +3,7 @@ import type { Call, ClientFlags } from '../call.ts';
 import { connect } from '../connect.ts';
 import { headFor } from '../herd/elsewhere.ts';
 import { printJson } from '../output.ts';
+import { besideHead } from './beside-head.ts';
 
 type Flags = ClientFlags & {
   readonly role?: Role;
@@ -36,6 +37,8 @@ export async function create(call: Call): Promise<number> {
       const { url, caFlag } = await headFor(call, client);
       terminal.say(`there: drover login ${url}${caFlag}`);
     }
+    const warning = user.role === 'admin' ? null : await besideHead(client);
+    if (warning !== null) terminal.say(`warning: ${warning}`);
   }
   return 0;
 }

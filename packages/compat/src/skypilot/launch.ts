@@ -36,7 +36,11 @@ export function launchRoutes(scope: FastifyInstance, context: SkypilotContext): 
     await answerLater(context, reply, asked, async () => {
       const task = readTask(context, asked.body.text('dag'), dialect);
       const { resources, numNodes } = task;
-      const plan = await reads.plan({ resources, numNodes, optimize: targetOf(asked.body, 'minimize') });
+      const plan = await reads.plan(asked.actor, {
+        resources,
+        numNodes,
+        optimize: targetOf(asked.body, 'minimize'),
+      });
       if (!plan.feasible)
         throw new DroverError('RESOURCES_UNAVAILABLE', {
           rule: `nothing that is known could hold it: ${plan.whyNot.join('; ')}`,

@@ -4,6 +4,7 @@ import type { AutostopSpec, LaunchBody } from '@drover/core/wire';
 import { type Actor, userOf } from '../actor.ts';
 import type { Ports } from '../ports.ts';
 import type { Transaction } from '../state/transaction.ts';
+import { isUser } from './admins-only.ts';
 import type { ClusterRow } from './row.ts';
 import { STARTING } from './rules.ts';
 
@@ -29,6 +30,7 @@ export function createCluster(tx: Transaction, ports: Ports, actor: Actor, given
     generation: 1,
     failure: null,
     user: userOf(actor),
+    byUser: isUser(actor),
     resources: body.task.resources,
     blocked: body.task.blockedResources ?? [],
     numNodes: body.task.numNodes,

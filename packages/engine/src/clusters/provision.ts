@@ -59,7 +59,7 @@ function choose(context: ClusterContext, row: ClusterRow): Step {
   const { state, ports, infra } = context;
   const now = ports.clock.wallMs();
   if (row.retryAtMs !== null && row.retryAtMs > now) return { againMs: row.retryAtMs - now };
-  const { types, waitsFor } = typesFor(infra, row.resources);
+  const { types, closed, waitsFor } = typesFor(infra, row.resources, row.byUser ?? false);
   // What was heard a while ago is asked again beside it; whoever waits is woken by the answer.
   infra.refresh().catch((err: unknown) => ports.log.warn({ err }, 'a catalogue could not be read'));
   if (waitsFor !== null) {
@@ -72,7 +72,7 @@ function choose(context: ClusterContext, row: ClusterRow): Step {
   }
   const planned = planFor(context, row, types, row.tried.map(blockOf));
   const [candidate] = planned.candidates;
-  if (!candidate) return giveUp(context, row, types.length === 0, planned.whyNot);
+  if (!candidate) return giveUp(context, row, types.length === 0, [...planned.whyNot, ...closed]);
   state.transact(SYSTEM, (tx) => {
     if (row.tried.length === 0)
       say(state, tx, row.id, [{ text: consideredTable(planned, row.numNodes) }], whileNew);
@@ -112,7 +112,7 @@ function giveUp(context: ClusterContext, row: ClusterRow, noInfra: boolean, whyN
   const now = ports.clock.wallMs();
   if (row.tried.length === 0) {
     const error = noInfra
-      ? new DroverError('NO_INFRA', { rule: whyNone(infra, row.resources) })
+      ? new DroverError('NO_INFRA', { rule: whyNone(infra, row.resources, row.byUser ?? false) })
       : new DroverError('RESOURCES_UNAVAILABLE', {
           rule: `nothing that is known could ever hold it: ${whyNot.join('; ')}`,
           failoverHistory: [],
@@ -138,7 +138,7 @@ function giveUp(context: ClusterContext, row: ClusterRow, noInfra: boolean, whyN
 /** On shared infra a place in the scheduler's queue is better than trying again: what becomes free is taken at once. */
 function waitInLine(context: ClusterContext, row: ClusterRow, places: string): Step {
   const { state, ports, infra } = context;
-  const { types } = typesFor(infra, row.resources);
+  const { types } = typesFor(infra, row.resources, row.byUser ?? false);
   const { candidates } = planFor(context, row, types, []);
   const shared = candidates.filter(({ machine }) => infra.isShared(machine.infra));
   const [candidate] = shared;

@@ -11,6 +11,7 @@ import type { RequestRow } from '../requests/row.ts';
 import type { RequestService } from '../requests/service.ts';
 import type { Scheduler } from '../scheduler/scheduler.ts';
 import type { State } from '../state/state.ts';
+import { isUser } from './admins-only.ts';
 import { whyNoMatch } from './match.ts';
 import type { ClusterRow } from './row.ts';
 import type { ClusterService } from './service.ts';
@@ -50,13 +51,13 @@ export class ClusterReads {
   }
 
   /** What a launch would consider now. Catalogues that have not been read yet are waited for. */
-  async plan(wish: PlanWish): Promise<PlanView> {
-    const { planned, noInfra } = await this.#consider(wish);
+  async plan(actor: Actor, wish: PlanWish): Promise<PlanView> {
+    const { planned, closed, noInfra } = await this.#consider(actor, wish);
     const chosen = planned.candidates[0];
     return {
       table: consideredTable(planned, wish.numNodes),
       feasible: chosen !== undefined,
-      whyNot: noInfra === null ? [...planned.whyNot] : [noInfra],
+      whyNot: noInfra === null ? [...planned.whyNot, ...closed] : [noInfra],
       chosen: chosen
         ? {
             infra: chosen.machine.infra,
@@ -69,15 +70,20 @@ export class ClusterReads {
     };
   }
 
-  async #consider(wish: PlanWish): Promise<{ planned: Plan; noInfra: string | null }> {
+  async #consider(
+    actor: Actor,
+    wish: PlanWish,
+  ): Promise<{ planned: Plan; closed: readonly string[]; noInfra: string | null }> {
     const resources = wish.resources ?? null;
-    if (typesFor(this.#infra, resources).waitsFor !== null) await this.#infra.refresh();
-    const { types } = typesFor(this.#infra, resources);
+    const forUser = isUser(actor);
+    if (typesFor(this.#infra, resources, forUser).waitsFor !== null) await this.#infra.refresh();
+    const { types, closed } = typesFor(this.#infra, resources, forUser);
     const blocks = blocksOf(wish.blocked ?? []);
     const planned = plan(resources, wish.numNodes, types, wish.optimize, blocks, (name) =>
       this.#infra.isShared(name),
     );
-    return { planned, noInfra: types.length === 0 ? whyNone(this.#infra, resources) : null };
+    const noInfra = types.length === 0 ? whyNone(this.#infra, resources, forUser) : null;
+    return { planned, closed, noInfra };
   }
 
   /** A launch that ends before anything is done: a request with the table in its log. */
@@ -97,13 +103,13 @@ export class ClusterReads {
       optimize: body.optimize,
       blocked: task.blockedResources,
     };
-    const { planned, noInfra } = await this.#consider(asked);
+    const { planned, closed, noInfra } = await this.#consider(actor, asked);
     const lines = [{ text: consideredTable(planned, task.numNodes) }];
     if (planned.candidates.length > 0) return this.#requests.record(actor, wish, { result: NOTHING }, lines);
     const error = noInfra
       ? new DroverError('NO_INFRA', { rule: noInfra })
       : new DroverError('RESOURCES_UNAVAILABLE', {
-          rule: `nothing that is known could ever hold it: ${planned.whyNot.join('; ')}`,
+          rule: `nothing that is known could ever hold it: ${[...planned.whyNot, ...closed].join('; ')}`,
           failoverHistory: [],
         });
     return this.#requests.record(actor, wish, { error }, lines);

@@ -41,6 +41,8 @@ export interface ClusterRow extends RowBase {
   /** The generation that could not be had, and why. */
   readonly failure: { readonly generation: number; readonly error: ErrorFact } | null;
   readonly user: UserRef;
+  /** Somebody who is no admin has put something on it: it is placed on no infra that is for admins only. */
+  readonly byUser?: boolean;
   readonly resources: ResourcesChoice | null;
   /** Machines that are never chosen. */
   readonly blocked: readonly ResourcesSpec[];

@@ -2,6 +2,7 @@
 import { type ClusterDesire, DroverError, invalid, isJobFinal, type JobId } from '@drover/core';
 import type { AutostopSpec, ExecBody, LaunchBody, StartBody, TaskSpec } from '@drover/core/wire';
 import type { Actor } from '../actor.ts';
+import type { InfraService } from '../infra/infra-service.ts';
 import { cancelJob } from '../jobs/move.ts';
 import { submitJob } from '../jobs/submit.ts';
 import type { Ports } from '../ports.ts';
@@ -11,6 +12,7 @@ import type { RequestRow } from '../requests/row.ts';
 import { openRequests, type RequestService, type RequestWish, settleRequest } from '../requests/service.ts';
 import type { State } from '../state/state.ts';
 import type { Transaction } from '../state/transaction.ts';
+import { assertMayRun, isUser } from './admins-only.ts';
 import { createCluster, freeName } from './create.ts';
 import { whyNoMatch } from './match.ts';
 import { moveCluster, patchCluster } from './move.ts';
@@ -31,12 +33,20 @@ export class ClusterService {
   readonly #ports: Ports;
   readonly #requests: RequestService;
   readonly #projects: ProjectService;
+  readonly #infra: InfraService;
 
-  constructor(state: State, ports: Ports, requests: RequestService, projects: ProjectService) {
+  constructor(
+    state: State,
+    ports: Ports,
+    requests: RequestService,
+    projects: ProjectService,
+    infra: InfraService,
+  ) {
     this.#state = state;
     this.#ports = ports;
     this.#requests = requests;
     this.#projects = projects;
+    this.#infra = infra;
   }
 
   /** The cluster of this name that is not TERMINATED; undefined: none. */
@@ -74,8 +84,9 @@ export class ClusterService {
       this.#projects.assertRoom(actor.project, { logs: true });
       if (!existing || !holdsNodes(existing)) this.#assertQuota(actor, task);
       const row = existing
-        ? this.#reuse(tx, existing, body, autostop, notes)
+        ? this.#reuse(tx, actor, existing, body, autostop, notes)
         : createCluster(tx, this.#ports, actor, { name, body, autostop, lastUse: notes.lastUse ?? 'launch' });
+      assertMayRun(this.#infra, actor, row);
       const isUp = existing?.status === 'UP';
       const fast = body.fast && isUp;
       const job = submitJob(this.#ports, tx, actor, row, task, {
@@ -100,6 +111,7 @@ export class ClusterService {
       if (row.desired !== 'UP' || (row.status !== 'UP' && !isComing)) throw notUp(row);
       if (body.task.run === null) throw invalid('task.run', 'exec needs a command to run');
       this.#assertFits(row, body.task);
+      assertMayRun(this.#infra, actor, row);
       const job = submitJob(this.#ports, tx, actor, row, body.task, {
         setup: false,
         mounts: false,
@@ -108,6 +120,7 @@ export class ClusterService {
       const current = tx.get('clusters', row.id) as ClusterRow;
       patchCluster(tx, current, {
         lastUse: notes.lastUse ?? 'exec',
+        ...(isUser(actor) && { byUser: true }),
         ...(body.down && { autostop: { idleMinutes: 0, down: true, waitFor: 'jobs' } }),
       });
       return this.#open(tx, actor, 'exec', row, notes, body, job.id);
@@ -122,6 +135,7 @@ export class ClusterService {
     return this.#state.transact(actor, (tx) => {
       const row = this.get(actor, name);
       if (row.desired === 'GONE') throw notUp(row);
+      assertMayRun(this.#infra, actor, row);
       const now = this.#ports.clock.wallMs();
       let next = row;
       if (!holdsNodes(row)) this.#assertQuota(actor, row);
@@ -295,6 +309,7 @@ export class ClusterService {
 
   #reuse(
     tx: Transaction,
+    actor: Actor,
     row: ClusterRow,
     body: LaunchBody,
     autostop: AutostopSpec | null,
@@ -316,9 +331,11 @@ export class ClusterService {
             numNodes: task.numNodes,
             optimize: body.optimize,
             candidate: null,
+            byUser: false,
           };
     let next = this.#wish(tx, row, 'UP', notes.lastUse ?? 'launch', {
       ...fresh,
+      ...(isUser(actor) && { byUser: true }),
       failure: null,
       tried: [],
       retryAtMs: null,

@@ -48,7 +48,7 @@ export function makeClusters(parts: ClusterParts): Clusters {
   const { state, ports, scheduler, infra, machines, logs, projects } = parts;
   const requests = new RequestService(state, ports, projects);
   const requestReads = new RequestReads(state, ports);
-  const clusters = new ClusterService(state, ports, requests, projects);
+  const clusters = new ClusterService(state, ports, requests, projects, infra);
   const controller = clusterController({ state, ports, scheduler, infra, machines, clusters });
   // What an infra has to offer is no row: who waits for it is told.
   const { onCatalogue } = infra;

@@ -86,6 +86,11 @@ export class InfraService {
     return this.#ports.providers?.get(infra)?.sharing ?? 'shared';
   }
 
+  /** Why only admins may run something there; null: whoever may launch may. */
+  adminsOnly(infra: string): string | null {
+    return this.#ports.providers?.get(infra)?.adminsOnly ?? null;
+  }
+
   /**
    * What can be had, as last heard. Types of shared infra are named as their workers are, so that what was chosen before
    * its workers were there is what the scheduler looks for afterwards.

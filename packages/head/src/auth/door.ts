@@ -5,7 +5,6 @@
 import type { DroverError, Role } from '@drover/core';
 import type { Actor, Engine } from '@drover/engine';
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
-import { routeOf } from '../telemetry/calls.ts';
 import type { CallLimits } from './call-limits.ts';
 import { Denials, strangerFrom } from './denials.ts';
 import { type Access, type Caller, type Guard, strangerKey } from './guard.ts';
@@ -30,7 +29,7 @@ export function makeDoor(engine: Engine, guard: Guard, limits: CallLimits | null
   const calls = new OpenCalls(engine.state, guard);
   const denied = (request: FastifyRequest, actor: Actor | null, error: unknown): void => {
     const who = actor ?? strangerFrom(request.socket.remoteAddress, request.id);
-    denials.tell(who, error, { method: request.method, route: routeOf(request) });
+    denials.tell(who, error, { method: request.method, route: request.routeOptions.url ?? 'unknown' });
   };
   /** @returns the refusal, or null; and has seen to it that the end of the call is counted */
   const limited = async (key: string, reply: FastifyReply): Promise<DroverError | null> => {

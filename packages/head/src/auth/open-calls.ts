@@ -85,7 +85,7 @@ export class OpenCalls {
       for (const [project, role] of reach) {
         const left = this.#guard.within(now, project, 'viewer').role ?? 'viewer';
         // It goes on with what it was given at its start: whoever may less begins anew.
-        if (!isAtLeast(left, role)) return end(reply, null);
+        if (!isAtLeast(left, role)) end(reply, null);
       }
     } catch (error) {
       end(reply, error as Error);

@@ -249,7 +249,7 @@ export function clusterRoutes(app: App, context: RouteContext): void {
         response: { 200: planView },
       },
     },
-    async (request) => await reads.plan(request.body),
+    async (request) => await reads.plan(context.actorOf(request), request.body),
   );
   app.get(
     '/v1/cost-report',

@@ -28,32 +28,36 @@ const closed = (socket: Socket): Promise<void> =>
   new Promise((resolve) => socket.once('close', () => resolve()));
 
 /** A byte now and then, in a body that says it is long. */
-function drip(port: number, type: string): Socket {
+function drip(port: number, type: string, path = '/'): Socket {
   const socket = dial(port);
-  socket.write(`POST / HTTP/1.1\r\nHost: x\r\nContent-Type: ${type}\r\nContent-Length: 100000\r\n\r\n`);
+  socket.write(`POST ${path} HTTP/1.1\r\nHost: x\r\nContent-Type: ${type}\r\nContent-Length: 100000\r\n\r\n`);
   const timer = setInterval(() => socket.write(' '), 5);
   socket.once('close', () => clearInterval(timer));
   return socket;
 }
 
-it('a JSON body that comes byte by byte is cut off; one that is in time, and an upload, are not', async () => {
+it('a body that comes byte by byte is cut off, of whatever type; one that is in time, and an upload, are not', async () => {
   const app = Fastify();
   endSlowBodies(app, 100);
   app.addContentTypeParser('application/octet-stream', (_request, _payload, done) => done(null));
+  app.addContentTypeParser('application/x-www-form-urlencoded', { parseAs: 'string' }, async () => 'a form');
   app.post('/', async () => 'read');
+  app.post('/upload', { config: { rawBody: true } }, async () => 'read');
   const port = await served(app);
-  const upload = drip(port, 'application/octet-stream');
+  const upload = drip(port, 'application/octet-stream', '/upload');
   const answer = new Promise((resolve) =>
     upload.once('data', (chunk) => resolve(String(chunk).slice(0, 15))),
   );
-  const slow = drip(port, 'application/json');
+  const slow = ['application/json', 'Application/JSON; charset=x', 'application/x-www-form-urlencoded'].map(
+    (type) => drip(port, type),
+  );
   const quick = await fetch(`http://127.0.0.1:${port}/`, {
     method: 'POST',
     headers: { 'content-type': 'application/json' },
     body: '{}',
   });
   expect([quick.status, await answer]).toEqual([200, 'HTTP/1.1 200 OK']);
-  await closed(slow);
+  await Promise.all(slow.map(closed));
   expect(upload.destroyed).toBe(false);
 });
 

@@ -27,6 +27,8 @@ export interface InfraOptions {
   readonly advertiseUrl: string | null;
   /** The authority that workers shall trust, see {@link HeadPlace}; asked each time, since it may change. */
   readonly ca: () => string | null;
+  /** Not only admins may use `local`, whose workers run as the user of this head; left out: only they. */
+  readonly localForUsers?: boolean | undefined;
   /** What runs a worker on this machine. */
   readonly workerProgram: WorkerProgram;
   /** The folder of the built program, which is copied to ssh hosts. */
@@ -50,7 +52,11 @@ export function openInfra(options: InfraOptions): InfraDirectory {
   });
   const place = async (): Promise<HeadPlace> => ({ url: await serving, ca: options.ca() });
   const root = join(stateDir, 'infra');
-  const local = new LocalProvider(new WorkerProcesses(join(root, 'local'), options.workerProgram), place);
+  const local = new LocalProvider(
+    new WorkerProcesses(join(root, 'local'), options.workerProgram),
+    place,
+    options.localForUsers,
+  );
   const fakes = fakeClouds(options, root, place);
 
   const pools = sshPools(options, root, place);

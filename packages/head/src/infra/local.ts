@@ -14,6 +14,8 @@ import type { WorkerProcesses, WorkerShape } from './worker-processes.ts';
 
 const MIB = 1024 * 1024;
 const TYPE = 'local';
+const ADMINS_ONLY =
+  "workers of infra local run as the head's own user: for admins only; start the head with --local-for-users, or add a worker";
 
 interface Facts {
   readonly cpus: number;
@@ -55,11 +57,14 @@ export class LocalProvider implements ProviderPort {
   readonly sharing = 'shared';
   readonly listing = 'exact';
   readonly features = { stop: true, spot: false };
+  readonly adminsOnly: string | undefined;
   readonly #processes: WorkerProcesses;
   readonly #place: () => Promise<HeadPlace>;
   #facts: Promise<Facts> | null = null;
 
-  constructor(processes: WorkerProcesses, place: () => Promise<HeadPlace>) {
+  /** @param forUsers others than admins may run something there too, as the user that the head runs as */
+  constructor(processes: WorkerProcesses, place: () => Promise<HeadPlace>, forUsers = false) {
+    this.adminsOnly = forUsers ? undefined : ADMINS_ONLY;
     this.#processes = processes;
     this.#place = place;
   }

@@ -3,7 +3,7 @@ import type { AddressInfo } from 'node:net';
 import { afterEach, beforeEach, expect, test } from 'vitest';
 import { WebSocketServer } from 'ws';
 import { type Agent, LINK_CLOSE } from '../agent/index.ts';
-import { openControlLink } from './control-link.ts';
+import { type ControlLinkOptions, openControlLink } from './control-link.ts';
 
 const nothing = (): void => undefined;
 let server: http.Server;
@@ -33,7 +33,7 @@ afterEach(() => {
 });
 
 /** Opens a link. @returns its refusal, when there is one */
-function refusal(): Promise<string> {
+function refusal(secret: ControlLinkOptions['secret'] = { token: 't' }): Promise<string> {
   const agent: Pick<Agent, 'opened' | 'closed' | 'receive' | 'isWelcome' | 'running'> = {
     opened: nothing,
     closed: nothing,
@@ -46,7 +46,7 @@ function refusal(): Promise<string> {
   return new Promise((resolve) => {
     const link = openControlLink({
       head: { url: `http://127.0.0.1:${(server.address() as AddressInfo).port}`, ca: null },
-      secret: { token: 't' },
+      secret,
       agent: agent as Agent,
       log: { info: nothing, warn: nothing, error: (_, message) => void errors.push(message) },
       onRefused: resolve,
@@ -64,6 +64,14 @@ test('an identity that the head does not know is given up after five refusals in
   expect(await refusal()).toBe('the head does not know this identity');
   expect(dials).toBe(5);
   expect(errors).toHaveLength(5);
+});
+
+test('a refusal counts when all earlier secrets have been refused too', async () => {
+  let left = 30;
+  expect(await refusal({ token: 't', refused: () => left-- > 0 })).toBe(
+    'the head does not know this identity',
+  );
+  expect([dials, errors.length]).toEqual([35, 5]);
 });
 
 test('as long as an instance runs here the link is dialled on, whatever the head answers', async () => {
