@@ -20,6 +20,7 @@ export * from './request.ts';
 export * from './reservation.ts';
 export * from './resources.ts';
 export * from './seal.ts';
+export * from './slots.ts';
 export * from './time.ts';
 export * from './tls-trouble.ts';
 export * from './transitions.ts';

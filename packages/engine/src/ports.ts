@@ -100,6 +100,7 @@ export interface PageQuery {
   readonly statuses?: readonly string[];
   readonly name?: string;
   readonly owner?: string;
+  readonly project?: string;
   /** Only rows with a lower seq (a cursor for "older"). */
   readonly beforeSeq?: number;
   /** Only rows with a higher seq; then the order is ascending. */

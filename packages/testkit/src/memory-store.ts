@@ -128,12 +128,13 @@ export class MemoryStore implements Store {
   }
 
   async page(query: PageQuery): Promise<StoredRow[]> {
-    const { collection, statuses, name, owner, beforeSeq, afterSeq, limit } = query;
+    const { collection, statuses, name, owner, project, beforeSeq, afterSeq, limit } = query;
     const found = this.#rows(collection).filter(
       (row) =>
         (!statuses || statuses.includes(row.status)) &&
         (name === undefined || row.name === name) &&
         (owner === undefined || row.owner === owner) &&
+        (project === undefined || row.project === project) &&
         (beforeSeq === undefined || row.seq < beforeSeq) &&
         (afterSeq === undefined || row.seq > afterSeq),
     );

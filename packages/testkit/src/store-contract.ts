@@ -146,6 +146,7 @@ export function storeContract(name: string, make: () => Promise<StoreUnderTest>)
           status: statuses[index % 3] ?? '',
           name: index % 2 === 0 ? 'even' : 'odd',
           owner: index < 15 ? 'jobs/a' : null,
+          project: index % 5 === 0 ? 'lab' : 'default',
         }),
       );
       await store.commit(sampleBatch(1, rows));
@@ -161,6 +162,8 @@ export function storeContract(name: string, make: () => Promise<StoreUnderTest>)
       expect(await page({ limit: 0 })).toEqual([]);
       expect(await page({ name: 'even' })).toEqual(expected((row) => row.name === 'even'));
       expect(await page({ owner: 'jobs/a' })).toEqual(expected((row) => row.owner === 'jobs/a'));
+      expect(await page({ project: 'lab' })).toEqual(expected((row) => row.project === 'lab'));
+      expect(await page({ project: 'lab', statuses: ['FAILED', 'RUNNING'], limit: 2 })).toEqual([26, 21]);
       expect(await page({ statuses: ['FAILED'] })).toEqual(expected((row) => row.status === 'FAILED'));
       expect(await page({ statuses: ['FAILED', 'RUNNING', 'FAILED'], limit: 4 })).toEqual([30, 29, 27, 26]);
       expect(await page({ statuses: ['FAILED', 'RUNNING'], limit: 4, afterSeq: 3 })).toEqual([5, 6, 8, 9]);

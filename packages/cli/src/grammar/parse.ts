@@ -5,6 +5,9 @@ import { BYTES_RULE, parseBytes } from '../values/bytes.ts';
 import { DURATION_RULE, parseDurationMs } from '../values/duration.ts';
 import { parsePair } from '../values/pairs.ts';
 
+/** Ten years, as the head holds it. */
+const MOST_TOKEN_LIFE_MS = 315_360_000_000;
+
 const refuse = (rule: string): never => {
   throw new InvalidArgumentError(`Expected ${rule}.`);
 };
@@ -39,6 +42,12 @@ export const bytes = (text: string): number => parseBytes(text) ?? refuse(BYTES_
 
 /** `30s` as milliseconds. */
 export const duration = (text: string): number => parseDurationMs(text) ?? refuse(DURATION_RULE);
+
+/** As long as a token may live. */
+export const tokenLife = (text: string): number => {
+  const ms = someTime(text);
+  return ms <= MOST_TOKEN_LIFE_MS ? ms : refuse('at most 3650d; --forever for no end');
+};
 
 /** A duration that is not zero. */
 export const someTime = (text: string): number => duration(text) || refuse('a duration greater than 0');

@@ -1,7 +1,7 @@
 import { QUOTA_KEYS, ROLES } from '@drover/core';
 import type { Command } from 'commander';
 import { makeCommand, type Run, withHead } from './build.ts';
-import { choice, someTime, whole } from './parse.ts';
+import { choice, tokenLife, whole } from './parse.ts';
 
 /** `drover login`, `logout`, `whoami`, and the nouns `user`, `token`, `project` and `audit`. */
 export function peopleCommands(run: Run): Command[] {
@@ -30,7 +30,7 @@ function user(run: Run): Command {
     .argument('<name>', 'its name')
     .option('--role <role>', `what it may do at most: ${ROLE_RULE} (default: user)`, role)
     .option('--service', 'an account of a program, with nobody behind it')
-    .option('--ttl <duration>', 'how long its first token is good, such as 90d (default)', someTime)
+    .option('--ttl <duration>', 'how long its first token is good, such as 90d (default)', tokenLife)
     .option('--without-token', 'make no token');
   create.action(async () => await run(create, async () => (await import('../user/create.ts')).create));
   const list = withHead(makeCommand('list', 'all users'));
@@ -59,7 +59,7 @@ function token(run: Run): Command {
     .option('--user <name>', 'for whom (default: you)')
     .option('--role <role>', `what it may do at most: ${ROLE_RULE}`, role)
     .option('--only-project <name>', 'the only project that it opens')
-    .option('--ttl <duration>', 'how long it is good, such as 12h or 90d (default: 90d)', someTime)
+    .option('--ttl <duration>', 'how long it is good, such as 12h or 90d (default: 90d)', tokenLife)
     .option('--forever', 'until it is revoked');
   create.action(async () => await run(create, async () => (await import('../token/create.ts')).create));
   const list = withHead(makeCommand('list', 'your tokens')).option('-u, --all-users', 'those of all users');
@@ -74,8 +74,8 @@ function token(run: Run): Command {
   return noun;
 }
 
-/** `--max-gpus 8`, `--max-gpus none`. */
-const limit = (text: string): number | null => (text === 'none' ? null : whole(0, 1_000_000_000)(text));
+/** `--max-gpus 8`, `--max-gpus none`. Not null: commander takes that for no value. */
+const limit = (text: string): number | 'none' => (text === 'none' ? text : whole(0, 1_000_000_000)(text));
 
 function withQuotas(command: Command): Command {
   const words = {

@@ -1,4 +1,4 @@
-import { readFileSync } from 'node:fs';
+import { closeSync, openSync, readSync } from 'node:fs';
 import { text as readAll } from 'node:stream/consumers';
 import { Client } from '@drover/client';
 import { useContext } from '@drover/client/local';
@@ -66,11 +66,24 @@ async function tokenFrom(call: Call, flags: Flags): Promise<string> {
   );
 }
 
-async function read(file: string): Promise<string> {
-  if (file === '-') return await readAll(process.stdin);
+/** A token has some forty characters; a pipe or a device has no end. */
+const MOST_TOKEN_FILE_BYTES = 64 * 1024;
+
+async function read(path: string): Promise<string> {
+  if (path === '-') return await readAll(process.stdin);
   try {
-    return readFileSync(file, 'utf8');
+    const file = openSync(path, 'r');
+    try {
+      const bytes = Buffer.alloc(MOST_TOKEN_FILE_BYTES + 1);
+      let length = 0;
+      for (let read = -1; read !== 0 && length < bytes.length; length += read)
+        read = readSync(file, bytes, length, bytes.length - length, null);
+      if (length > MOST_TOKEN_FILE_BYTES) throw new Error('it holds more than a token');
+      return bytes.toString('utf8', 0, length);
+    } finally {
+      closeSync(file);
+    }
   } catch (error) {
-    throw new UsageError(`--token-file ${file}: ${(error as Error).message}`);
+    throw new UsageError(`--token-file ${path}: ${(error as Error).message}`);
   }
 }

@@ -3,6 +3,7 @@ import type { Call, ClientFlags } from '../call.ts';
 import { writeConfigFile } from '../config/write.ts';
 import { locateHead, openClient } from '../connect.ts';
 import { EXIT, Failure } from '../errors.ts';
+import { printJson, wantsJson } from '../output.ts';
 import { tableOf } from '../settings/file.ts';
 
 /**
@@ -25,7 +26,9 @@ export async function logout(call: Call): Promise<number> {
   const { token, ...rest } = context;
   const revoked = token === undefined || flags.keep ? null : await revoke(call, name);
   writeConfigFile(config, { ...config.values, contexts: { ...contexts, [name]: rest } });
-  if (token === undefined) terminal.say(`context ${name} holds no token`);
+  const outcome = revoked ?? (token === undefined ? 'it held no token' : 'its token is kept at the head');
+  if (wantsJson(call)) printJson(call, { context: name, hadToken: token !== undefined, outcome });
+  else if (token === undefined) terminal.say(`context ${name} holds no token`);
   else terminal.out(`logged out of ${name}${revoked === null ? '' : `; ${revoked}`}`);
   return 0;
 }

@@ -2,20 +2,22 @@ import type { ProjectPatch, ProjectView } from '@drover/client';
 
 /** The flags of quotas, as commander names them. */
 export interface QuotaFlags {
-  readonly maxInstances?: number | null;
-  readonly maxGpus?: number | null;
-  readonly maxRequests?: number | null;
-  readonly maxLogMib?: number | null;
+  readonly maxInstances?: number | 'none';
+  readonly maxGpus?: number | 'none';
+  readonly maxRequests?: number | 'none';
+  readonly maxLogMib?: number | 'none';
 }
+
+const limitOf = (given: number | 'none'): number | null => (given === 'none' ? null : given);
 
 /** Only those that were given. */
 export function quotasOf(flags: QuotaFlags): NonNullable<ProjectPatch['quotas']> {
   const { maxInstances, maxGpus, maxRequests, maxLogMib } = flags;
   return {
-    ...(maxInstances !== undefined && { instances: maxInstances }),
-    ...(maxGpus !== undefined && { gpus: maxGpus }),
-    ...(maxRequests !== undefined && { requests: maxRequests }),
-    ...(maxLogMib !== undefined && { logMiB: maxLogMib }),
+    ...(maxInstances !== undefined && { instances: limitOf(maxInstances) }),
+    ...(maxGpus !== undefined && { gpus: limitOf(maxGpus) }),
+    ...(maxRequests !== undefined && { requests: limitOf(maxRequests) }),
+    ...(maxLogMib !== undefined && { logMiB: limitOf(maxLogMib) }),
   };
 }
 

@@ -8,7 +8,9 @@ const plainName = z.string().regex(PLAIN_NAME, PLAIN_NAME_RULE);
 const role = z.enum(ROLES);
 const time = z.iso.datetime();
 /** What an admin writes about something, for people. */
-const note = z.string().max(200);
+const isPrintable = (text: string): boolean => !/[\p{Cc}\p{Bidi_Control}]/u.test(text);
+const NO_CONTROL = 'no control characters';
+const note = z.string().max(200).refine(isPrintable, NO_CONTROL);
 
 /** The longest life of a token that expires, in seconds: ten years. */
 export const MOST_TOKEN_TTL_S = 315_360_000;
@@ -110,6 +112,7 @@ export const tokenCreate = z
       .string()
       .min(1)
       .max(64)
+      .refine(isPrintable, NO_CONTROL)
       .default('token')
       .describe('What it is for, as its owner reads it in a list.'),
     user: plainName

@@ -12,9 +12,9 @@ type Ring = keyof typeof KEPT;
 /** What admins do, and who may do what. */
 const HERD: ReadonlySet<string> = new Set(['users', 'projects', 'tokens', 'joinTokens', 'workers', 'infra']);
 
-const ringOf = ({ noun, type, actorKind }: Pick<EventRow, 'noun' | 'type' | 'actorKind'>): Ring => {
+const ringOf = ({ noun, type, byAdmin }: Pick<EventRow, 'noun' | 'type' | 'byAdmin'>): Ring => {
   if (type === 'deny') return 'denied';
-  return actorKind === 'person' && HERD.has(noun) ? 'herd' : 'all';
+  return byAdmin && HERD.has(noun) ? 'herd' : 'all';
 };
 
 /** Counts of the two small rings; the large one counts by the event's own number. */

@@ -2,7 +2,7 @@
  * Everything that is read of instances. What is returned has become durable before. Live ones are answered by memory,
  * lists that can reach ended ones by the store alone.
  */
-import { DroverError, type InstanceStatus, isFinal, isUuid, parseName } from '@drover/core';
+import { DroverError, type InstanceStatus, isFinal, isUuid, parseName, Slots } from '@drover/core';
 import type { InstanceListQuery, WaitFor } from '@drover/core/wire';
 import type { Actor } from '../actor.ts';
 import type { Ports } from '../ports.ts';
@@ -12,12 +12,15 @@ import type { State } from '../state/state.ts';
 
 /** Rows read from the store at once while a filter is applied. */
 const SCAN_ROWS = 1_000;
+/** Lists that read the store at once: decoding rows is work of the one thread that answers everybody. */
+const SCANS_AT_ONCE = 2;
 /** The shortest beginning of an id that names an instance. */
 const PREFIX_LENGTH = 4;
 
 export class InstanceReads {
   readonly #state: State;
   readonly #ports: Ports;
+  readonly #scans = new Slots(SCANS_AT_ONCE);
   readonly #watchers = new Map<string, Set<(row: InstanceRow | undefined) => void>>();
 
   constructor(state: State, ports: Ports) {
@@ -141,7 +144,7 @@ export class InstanceReads {
     const live = statuses?.every((status) => !isFinal(status)) ?? false;
     const rows =
       (live ? await this.#listLive(matches, before, query.limit) : null) ??
-      (await this.#listStored(matches, before, query, statuses));
+      (await this.#scans.use(() => this.#listStored(matches, actor.project, before, query, statuses)));
     const last = rows.length > query.limit ? rows[query.limit - 1] : undefined;
     return { rows: rows.slice(0, query.limit), nextCursor: last ? String(last.seq) : null };
   }
@@ -160,6 +163,7 @@ export class InstanceReads {
 
   async #listStored(
     matches: (row: InstanceRow) => boolean,
+    project: string,
     before: number,
     query: InstanceListQuery,
     statuses: readonly InstanceStatus[] | undefined,
@@ -173,6 +177,7 @@ export class InstanceReads {
       const limit = filtered ? SCAN_ROWS : query.limit + 1;
       const page = await this.#ports.store.page({
         collection: 'instances',
+        project,
         limit,
         ...(statuses && { statuses }),
         ...(name !== undefined && { name }),

@@ -30,7 +30,9 @@ const UPCASTERS: Partial<Record<CollectionName, Record<number, Upcaster>>> = {
   },
   joinTokens: { 1: (body) => ({ ...body, place: DEFAULT_PLACE, machine: null }) },
   identities: { 1: (body) => ({ ...body, next: null, voided: null, expiresMs: null }) },
-  events: { 1: (body) => ({ ...body, actorKind: kindOf(String(body['actor'])), source: null }) },
+  events: {
+    1: (body) => ({ ...body, actorKind: kindOf(String(body['actor'])), byAdmin: false, source: null }),
+  },
   reservations: {
     1: (body) => ({ ...body, leftBy: null }),
     2: (body) => ({ ...body, place: DEFAULT_PLACE, types: null, isNode: false }),

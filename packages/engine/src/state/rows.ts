@@ -210,6 +210,8 @@ export interface EventRow extends RowBase {
   readonly reason: Reason | null;
   readonly actor: string;
   readonly actorKind: 'person' | 'worker' | 'system';
+  /** A person with the role of an admin did it. */
+  readonly byAdmin: boolean;
   /** The address that the call came from. */
   readonly source: string | null;
   readonly cause: string | null;

@@ -184,6 +184,7 @@ export class State {
         reason: event.reason ?? null,
         actor: actor.name,
         actorKind: actor.kind,
+        byAdmin: actor.role === 'admin',
         source: actor.source ?? null,
         cause: actor.requestId ?? event.cause ?? null,
       });

@@ -88,7 +88,7 @@ export function makeGuard(
           user: { id, name },
           ...common,
         };
-        return { actor, bearer, key: `token ${bearer.token.id}` };
+        return { actor, bearer, key: `user ${bearer.user.id}` };
       }
       const workerId = engine.workers.identities.authenticate(token);
       if (workerId === null) throw new DroverError('UNAUTHENTICATED');

@@ -1,11 +1,12 @@
 /** Blobs as files in a folder: `log/<uuid>/<n>` lies at `log/<first two characters>/<uuid>/<n>`. */
+
 import { randomUUID } from 'node:crypto';
 import { mkdirSync, rmSync } from 'node:fs';
 import { type FileHandle, mkdir, open, rename, rm, rmdir, stat, unlink } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
+import { Slots } from '@drover/core';
 import type { Blobs } from '@drover/engine';
 import { ensurePrivateDir } from '../store/state-dir.ts';
-import { Slots } from './slots.ts';
 
 const KEY =
   /^log\/([0-9a-f]{2})([0-9a-f]{6}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12})\/(0|[1-9][0-9]{0,8})$/;

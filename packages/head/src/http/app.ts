@@ -66,6 +66,7 @@ export const KEEP_ALIVE_MS = 75_000;
 /** Of every socket: a peer that lost its power or its network is noticed, also by who only waits for its bytes. */
 export const keepAlive = { keepAlive: true, keepAliveInitialDelay: 15_000 } as const;
 const MOST_HEADER_BYTES = 16 * 1024;
+const MOST_LISTENERS = 30;
 
 /** An absolute-form target (a client behind HTTP_PROXY) and doubled slashes become the plain path. */
 export const plainPath = (url: string): string =>
@@ -138,6 +139,8 @@ export function makeApp(log: Logger, { door, hosts, tls, watch }: Edge): App {
   watch(app);
   app.addHook('onRequest', async (request, reply) => {
     reply.header(REQUEST_ID_HEADER, request.id);
+    // What counts, watches and streams a call each listens for its end: more than Node takes for a leak.
+    reply.raw.setMaxListeners(MOST_LISTENERS);
     hosts.check(request.raw);
   });
   door.install(app as never);

@@ -8,17 +8,20 @@ import { errorBody } from './errors.ts';
 
 /** How long the headers of a call may take, in milliseconds. */
 export const HEADERS_MS = 20_000;
+const FAREWELL_MS = 5_000;
 
 /** Answers in the one shape of errors, and ends the connection. */
 export function answerClientError(
   error: Error & { readonly code?: string | undefined },
   socket: Socket,
 ): void {
-  // Nobody is there to be answered.
-  if (error.code === 'ECONNRESET' || !socket.writable) {
+  // Nobody is there to be answered, or nobody with whom words can be changed yet.
+  if (error.code === 'ECONNRESET' || error.code?.startsWith('ERR_TLS_') || !socket.writable) {
     socket.destroy(error);
     return;
   }
+  // A peer that does not take the answer keeps its end open for no longer.
+  setTimeout(() => socket.destroy(), FAREWELL_MS).unref();
   const refusal = refusalOf(error.code);
   const requestId = randomUUID();
   const body = JSON.stringify(errorBody(refusal, requestId));

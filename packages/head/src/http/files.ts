@@ -9,6 +9,7 @@ import {
   MOST_PACK_BYTES,
   PACKED_BYTES,
   readPack,
+  Slots,
 } from '@drover/core';
 import {
   contentQuery,
@@ -22,7 +23,6 @@ import {
 } from '@drover/core/wire';
 import type { FastifyReply } from 'fastify';
 import { z } from 'zod';
-import { Slots } from '../blobs/slots.ts';
 import type { FileStore } from '../files/file-store.ts';
 import { FileGrants } from '../files/grants.ts';
 import { entriesOf } from '../files/tree-text.ts';

@@ -9,7 +9,7 @@ import { type FakeInfra, parseFakeConfig } from './fake/config.ts';
 import { fileDesk, localFakeHost } from './fake/local-host.ts';
 import { WatchedFile } from './file-watch.ts';
 import type { HeadPlace } from './head-place.ts';
-import { LocalProvider } from './local.ts';
+import { adminsOnly, LocalProvider } from './local.ts';
 import { KnownHosts } from './ssh/known-hosts.ts';
 import { parsePools, refuseOpenPasswords, type SshHost } from './ssh/pools.ts';
 import { SshProvider } from './ssh/provider.ts';
@@ -131,7 +131,7 @@ function readIfThere(path: string): string {
 
 /** Those that the file names now; one that it names no more is not served, and its machines stay as they are. */
 function fakeClouds(
-  { fakeInfra, workerProgram, log }: InfraOptions,
+  { fakeInfra, workerProgram, localForUsers, log }: InfraOptions,
   root: string,
   place: () => Promise<HeadPlace>,
 ): () => ProviderPort[] {
@@ -159,6 +159,7 @@ function fakeClouds(
           clock: realClock,
           host: localFakeHost(processes, place),
           desk: fileDesk(dir),
+          adminsOnly: localForUsers ? undefined : adminsOnly(`fake/${name}`),
         }),
       );
     }

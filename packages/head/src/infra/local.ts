@@ -14,8 +14,9 @@ import type { WorkerProcesses, WorkerShape } from './worker-processes.ts';
 
 const MIB = 1024 * 1024;
 const TYPE = 'local';
-const ADMINS_ONLY =
-  "workers of infra local run as the head's own user: for admins only; start the head with --local-for-users, or add a worker";
+/** Why only admins may run something on the workers that the head starts on its own machine. */
+export const adminsOnly = (infra: string): string =>
+  `workers of infra ${infra} run as the head's own user: for admins only; start the head with --local-for-users, or add a worker`;
 
 interface Facts {
   readonly cpus: number;
@@ -64,7 +65,7 @@ export class LocalProvider implements ProviderPort {
 
   /** @param forUsers others than admins may run something there too, as the user that the head runs as */
   constructor(processes: WorkerProcesses, place: () => Promise<HeadPlace>, forUsers = false) {
-    this.adminsOnly = forUsers ? undefined : ADMINS_ONLY;
+    this.adminsOnly = forUsers ? undefined : adminsOnly('local');
     this.#processes = processes;
     this.#place = place;
   }

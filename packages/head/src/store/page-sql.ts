@@ -52,6 +52,7 @@ export function pageSql(
     if (only.status !== undefined) conditions.push(`status = ${bind(only.status)}`);
     if (query.name !== undefined) conditions.push(`name = ${bind(query.name)}`);
     if (query.owner !== undefined) conditions.push(`owner = ${bind(query.owner)}`);
+    if (query.project !== undefined) conditions.push(`project = ${bind(query.project)}`);
     if (query.beforeSeq !== undefined) conditions.push(`seq < ${bind(query.beforeSeq)}`);
     if (query.afterSeq !== undefined) conditions.push(`seq > ${bind(query.afterSeq)}`);
     const where = conditions.length > 0 ? ` WHERE ${conditions.join(' AND ')}` : '';

@@ -55,12 +55,15 @@ export interface FakeCloudOptions {
   readonly clock: Clock;
   readonly host: FakeHost;
   readonly desk: FakeDesk;
+  /** Why only admins may have machines of it: those of this very machine run as the head's own user. */
+  readonly adminsOnly?: string | undefined;
 }
 
 export class FakeCloud implements ProviderPort {
   readonly infra: string;
   readonly sharing = 'dedicated';
   readonly listing = 'eventual';
+  readonly adminsOnly: string | undefined;
   readonly #options: FakeCloudOptions;
   readonly #machines = new Map<string, FakeMachineRecord>();
   /** The list as it was at earlier times, oldest first. */
@@ -70,6 +73,7 @@ export class FakeCloud implements ProviderPort {
   constructor(options: FakeCloudOptions) {
     this.#options = options;
     this.infra = options.infra;
+    this.adminsOnly = options.adminsOnly;
     for (const record of options.desk.load()) {
       this.#machines.set(record.tag, record);
       if (record.status === 'creating') this.#bootAt(record.tag);
