@@ -1,8 +1,8 @@
 /** Every refusal of a caller is in the audit, from wherever it comes, and once; and a token that was lent shows no others. */
 import { request } from 'node:http';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import WebSocket from 'ws';
-import { LinkClient } from '../../packages/head/src/testing/link-client.ts';
+
+import { LinkClient, WebSocket } from '../../packages/head/src/testing/link-client.ts';
 import { startTestHead, type TestHead } from '../../packages/head/src/testing/test-head.ts';
 
 let head: TestHead;

@@ -17,13 +17,8 @@ const ringOf = ({ noun, type, byAdmin }: Pick<EventRow, 'noun' | 'type' | 'byAdm
   return byAdmin && HERD.has(noun) ? 'herd' : 'all';
 };
 
-/** Counts of the two small rings; the large one counts by the event's own number. */
-export interface RingCounts {
-  readonly herd: number;
-  readonly denied: number;
-}
-
 export class EventRings {
+  /** Of the two small rings; the large one counts by the event's own number. */
   #counts: { herd: number; denied: number } = { herd: 0, denied: 0 };
 
   /** As the store has it; what is no such text counts from nothing. */

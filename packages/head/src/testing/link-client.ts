@@ -5,6 +5,9 @@ import { LINK_PROTOCOL } from '@drover/core/wire';
 import WebSocket from 'ws';
 import type { TestHead } from './test-head.ts';
 
+/** For tests outside this package that open one by themselves. */
+export { WebSocket };
+
 const resources = { cpu: 100, memoryMiB: 100_000, diskMiB: 100_000, gpus: 0, ports: 1_000 };
 const offer = {
   host: '127.0.0.1',
