@@ -19,6 +19,8 @@ export interface Timing {
 
 /** Short, so that a scenario sees a whole life of a lease in seconds. */
 export const TIMING: Timing = { pingMs: 400, leaseMs: 2_000, offlineMs: 5_000 };
+/** A name by which the head may be called, where a scenario gives it one. */
+export const HEAD_NAME = 'head.chaos';
 const HEAD_PORT = 3768;
 const DISK_MIB = 192;
 const READY_MS = 30_000;
@@ -131,7 +133,7 @@ export class ChaosHerd {
     const times = Object.entries({ ping: pingMs, 'suspect-after': leaseMs, 'offline-after': offlineMs });
     return [
       ...['head', '--state', this.head.disk.folder, '--host', place.address, '--insecure-bind'],
-      ...['--port', String(HEAD_PORT), '--json'],
+      ...['--port', String(HEAD_PORT), '--json', '--allow-host', HEAD_NAME],
       ...times.flatMap(([flag, ms]) => [`--${flag}`, `${ms}ms`]),
       ...(this.options.headFlags ?? []),
     ];

@@ -1,6 +1,7 @@
 /** Links that are cut, one-way, slow, wrong or gone. Titles begin with the number of the scenario. */
 import { readFileSync, writeFileSync } from 'node:fs';
 import { afterEach, beforeAll, describe, expect, it } from 'vitest';
+import { HEAD_NAME } from '../harness/herd.ts';
 import type { Direction } from '../harness/network.ts';
 import { readProcess } from '../harness/processes.ts';
 import { pause, runTool, until } from '../harness/shell.ts';
@@ -194,7 +195,7 @@ describe('a connection that dies in silence', () => {
     // /etc/hosts of the private mount namespace of this run alone.
     const hosts = '/run/chaos-hosts';
     const known = readFileSync('/etc/hosts', 'utf8');
-    const name = `head-${process.pid}.chaos`;
+    const name = HEAD_NAME;
     writeFileSync(hosts, known);
     await runTool('mount', ['--bind', hosts, '/etc/hosts']);
     try {
