@@ -43,7 +43,7 @@ export function vitestCommand(name, projects) {
   };
 }
 
-/** `{passed, failed, skipped: [{name, reason}]}`, or undefined when that run did not get to its end. */
+/** `{passed, failed, failures: [{name, why}], skipped: [{name, reason}]}`, or undefined when that run did not get to its end. */
 export function readCounts(name) {
   return existsSync(countsFile(name)) ? JSON.parse(readFileSync(countsFile(name), 'utf8')) : undefined;
 }

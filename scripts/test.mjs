@@ -76,6 +76,8 @@ function countsInLastLines(output) {
 const prepared = runStep([process.execPath, 'scripts/conformance.mjs', '--prepare', ...FOREIGN]);
 const rows = [];
 const skips = [];
+/** Said once more at the very end, where whoever has only the end of the output finds it. */
+const failures = [];
 for (const step of steps) {
   if (step.skip) {
     skips.push({ name: `step ${step.name}`, reason: step.skip });
@@ -95,7 +97,10 @@ for (const step of steps) {
     counts?.failed ?? '?',
     counts?.skipped.length ?? '?',
   ]);
-  if (!ok) process.exitCode = 1;
+  if (ok) continue;
+  process.exitCode = 1;
+  failures.push(...(counts?.failures ?? []));
+  if (!counts?.failures?.length) failures.push({ name: `step ${step.name}`, why: lastLines(output, 60) });
 }
 
 if (skips.length > 0) console.log('\nskipped:');
@@ -106,3 +111,9 @@ const table = [['step', 'result', 'time', 'passed', 'failed', 'skipped'], ...row
 table.push(['total', process.exitCode ? 'FAILED' : 'ok', '', total(3), total(4), total(5)]);
 for (const [name, ...cells] of table)
   console.log(name.padEnd(14) + cells.map((cell) => String(cell).padStart(9)).join(''));
+
+for (const { name, why } of failures) console.log(`\nFAILED ${name}\n${lastLines(why, 60)}`);
+
+function lastLines(text, count) {
+  return text.trimEnd().split('\n').slice(-count).join('\n');
+}

@@ -181,10 +181,13 @@ describe('a secret', () => {
       const { items } = (await call('GET', '/v1/instances?status=RUNNING')).json;
       return items.length === 3;
     });
-    const holders = processes().filter(({ environment }) => environment.includes('DROVER_INSTANCE_ID'));
-    const having = (what: string) => holders.filter((each) => each.environment.includes(secrets[what] ?? ''));
-    expect(having('task secret').length).toBeGreaterThan(0);
-    expect(having('foreign secret').length).toBeGreaterThan(0);
+    // RUNNING is what has a pid; that it has become its program, with its environment, comes right after.
+    const has = (what: string): boolean =>
+      processes().some(
+        ({ environment }) =>
+          environment.includes('DROVER_INSTANCE_ID') && environment.includes(secrets[what] ?? ''),
+      );
+    await until('they have their secrets', () => has('task secret') && has('foreign secret'));
   });
 
   it('is in no reply, for whoever asks: no list, view, log, metric, document or stream', async () => {

@@ -6,7 +6,8 @@ import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import type { InstanceView } from 'drover';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { processStart, RealHerd, until } from './real-herd.ts';
+import { processStart } from './processes.ts';
+import { RealHerd, until } from './real-herd.ts';
 
 const herd = new RealHerd();
 

@@ -5,7 +5,8 @@ import { networkInterfaces, tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { InstanceView } from 'drover';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { processStart, RealHerd, until } from './real-herd.ts';
+import { processStart } from './processes.ts';
+import { RealHerd, until } from './real-herd.ts';
 
 const herd = new RealHerd(['--ping', '200ms', '--suspect-after', '1s', '--offline-after', '3s']);
 let gpuWorker = '';

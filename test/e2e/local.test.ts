@@ -1,6 +1,6 @@
 /** `drover/local`: herds that come and go with a scope, and leave nothing behind. */
 import { execFile, spawnSync } from 'node:child_process';
-import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { connect } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -8,7 +8,8 @@ import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
 import { localCluster, start } from 'drover/local';
 import { describe, expect, it } from 'vitest';
-import { processStart, until } from './real-herd.ts';
+import { processesWith, processStart } from './processes.ts';
+import { until } from './real-herd.ts';
 
 const root = fileURLToPath(new URL('../..', import.meta.url));
 
@@ -22,19 +23,6 @@ const listens = (address: string): Promise<boolean> =>
     });
     socket.once('error', () => resolve(false));
   });
-
-/** Pids of live processes whose command line or environment names the text. */
-function processesWith(text: string): number[] {
-  return readdirSync('/proc').flatMap((name) => {
-    if (!/^\d+$/.test(name) || Number(name) === process.pid || processStart(Number(name)) === null) return [];
-    try {
-      const told = `${readFileSync(`/proc/${name}/cmdline`)}${readFileSync(`/proc/${name}/environ`)}`;
-      return told.includes(text) ? [Number(name)] : [];
-    } catch {
-      return [];
-    }
-  });
-}
 
 describe('localCluster', () => {
   it('offers what was asked for, twice at once, and leaves no process, port or file', async () => {

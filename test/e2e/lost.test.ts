@@ -2,7 +2,8 @@
 import { execFile } from 'node:child_process';
 import { promisify } from 'node:util';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { DROVER, processStart, RealHerd, until } from './real-herd.ts';
+import { processStart } from './processes.ts';
+import { DROVER, RealHerd, until } from './real-herd.ts';
 
 const herd = new RealHerd(['--ping', '200ms', '--suspect-after', '1s', '--offline-after', '2s']);
 let first: string;

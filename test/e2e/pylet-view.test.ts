@@ -17,7 +17,8 @@ import { fileURLToPath } from 'node:url';
 import { inspect, promisify } from 'node:util';
 import * as pylet from 'drover/pylet';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it, vi } from 'vitest';
-import { processStart, RealHerd, until } from './real-herd.ts';
+import { processesWith, processStart } from './processes.ts';
+import { RealHerd, until } from './real-herd.ts';
 
 const DIST = new URL('../../packages/drover/dist/pylet.js', import.meta.url);
 const NOBODY = '6b0a2f0e-6f7b-4a53-9d9c-0a2b8e3f1c11';
@@ -112,19 +113,6 @@ const bind = (port: number): Promise<number | null> =>
       server.close(() => resolve(typeof address === 'object' && address !== null ? address.port : null));
     });
   });
-
-/** Pids of live processes whose command line or environment names the text. */
-function processesWith(text: string): number[] {
-  return readdirSync('/proc').flatMap((name) => {
-    if (!/^\d+$/.test(name) || Number(name) === process.pid || processStart(Number(name)) === null) return [];
-    try {
-      const told = `${readFileSync(`/proc/${name}/cmdline`)}${readFileSync(`/proc/${name}/environ`)}`;
-      return told.includes(text) ? [Number(name)] : [];
-    } catch {
-      return [];
-    }
-  });
-}
 
 function writeScript(name: string, body: string): string {
   const path = join(scratch, name);
@@ -899,7 +887,7 @@ describe('localCluster', () => {
       ]);
       for (const name of ['sleeper-1', 'sleeper-2']) sleepers.push(await sleeper({ name, cpu: 1 }));
       expect(await pylet.instances({ status: 'RUNNING' })).toHaveLength(2);
-      for (const { id } of sleepers) expect(processesWith(id)).not.toEqual([]);
+      await until('they are there', () => sleepers.every(({ id }) => processesWith(id).length > 0));
       throw new Error('in the middle');
     };
     await expect(broken()).rejects.toThrow('in the middle');

@@ -1,7 +1,7 @@
 /** The engine's promises, one by one, on virtual time: real engine, real agents, a store that can be told to fail. */
-import { type DroverError, type ErrorCode, isFinal } from '@drover/core';
+import { isFinal } from '@drover/core';
 import { instanceSubmit } from '@drover/core/wire';
-import { SIM_ACTOR, SimHerd, type SimWorker } from '@drover/testkit';
+import { codeOf, SIM_ACTOR, SimHerd, type SimWorker, sampleOffer } from '@drover/testkit';
 import { beforeEach, describe, expect, it } from 'vitest';
 import type { InstanceRow } from './index.ts';
 
@@ -40,14 +40,6 @@ const settle = async <T>(promise: Promise<T>): Promise<T> => {
   promise.then(mark, mark);
   await reach('a promise settles', () => done, 120_000);
   return promise;
-};
-const codeOf = (call: () => unknown): ErrorCode | null => {
-  try {
-    call();
-    return null;
-  } catch (error) {
-    return (error as DroverError).code;
-  }
 };
 
 beforeEach(async () => {
@@ -351,17 +343,7 @@ describe('fences', () => {
   it('do not let one broken worker raise the epoch beyond use', async () => {
     const closed: number[] = [];
     const session = engine().openSession(worker.id, { ...port, close: (code) => closed.push(code) });
-    const resources = { cpu: 1, memoryMiB: 1, diskMiB: 1, gpus: 0, ports: 1 };
-    const supervision = { shim: 'sh' as const, cgroup: 'none' as const, memoryEnforced: false, notes: [] };
-    const offer = {
-      host: 'h',
-      hostname: 'h',
-      physical: resources,
-      schedulable: resources,
-      gpus: [],
-      supervision,
-      version: 'x',
-    };
+    const offer = sampleOffer();
     herd.killWorker(worker);
     await pass(1_000);
     session.receive({

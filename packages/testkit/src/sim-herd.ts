@@ -17,6 +17,7 @@ import { Agent, type LogStream, type Memory } from '@drover/worker/agent';
 import { FakeDisk, FakeMachine } from './fake-machine.ts';
 import { MemoryBlobs } from './memory-blobs.ts';
 import { MemoryStore } from './memory-store.ts';
+import { sampleOffer } from './sample-offer.ts';
 import { SeededRandom } from './seeded-random.ts';
 import { GOOD_NET, type NetConditions, SimLink } from './sim-link.ts';
 import { type Life, VirtualClock } from './virtual-clock.ts';
@@ -261,16 +262,7 @@ export class SimHerd {
       {
         session: this.random.uuid(),
         bootId: `boot ${worker.boots}`,
-        offer: {
-          host: '10.0.0.1',
-          hostname: 'sim',
-          physical,
-          schedulable: physical,
-          gpus,
-          supervision: { shim: 'sh', cgroup: 'none', memoryEnforced: false, notes: [] },
-          version: 'sim',
-          homes: true,
-        },
+        offer: sampleOffer(physical, { host: '10.0.0.1', gpus, homes: true }),
         memory: worker.memory,
         contactMs: worker.contactMs,
       },

@@ -5,6 +5,7 @@
 import { Agent, type Logger, type Memory } from '@drover/worker/agent';
 import { logDialer, openControlLink } from '@drover/worker/link';
 import { FakeDisk, FakeMachine } from './fake-machine.ts';
+import { sampleOffer } from './sample-offer.ts';
 
 export interface SocketWorkerOptions {
   readonly headUrl: string;
@@ -55,15 +56,7 @@ export async function startSocketWorker(options: SocketWorkerOptions): Promise<S
     {
       session: crypto.randomUUID(),
       bootId: 'simulated',
-      offer: {
-        host: '127.0.0.1',
-        hostname: 'simulated',
-        physical,
-        schedulable: physical,
-        gpus: [],
-        supervision: { shim: 'sh', cgroup: 'none', memoryEnforced: false, notes: [] },
-        version: 'simulated',
-      },
+      offer: sampleOffer(physical),
       memory,
       contactMs: null,
     },

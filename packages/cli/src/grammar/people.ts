@@ -64,7 +64,7 @@ function token(run: Run): Command {
   create.action(async () => await run(create, async () => (await import('../token/create.ts')).create));
   const list = withHead(makeCommand('list', 'your tokens')).option('-u, --all-users', 'those of all users');
   list.action(async () => await run(list, async () => (await import('../token/list.ts')).list));
-  const revoke = withHead(makeCommand('revoke', 'take a token no more, from the next call on')).argument(
+  const revoke = withHead(makeCommand('revoke', 'take a token no more; what is open with it ends')).argument(
     '<id...>',
     'its id, or the beginning of it',
   );

@@ -26,15 +26,10 @@ export interface Denial {
   readonly route: string;
 }
 
-interface Counted {
-  readonly untilMs: number;
-  times: number;
-}
-
 export class AuditService {
   readonly #state: State;
   readonly #ports: Ports;
-  readonly #denied = new Map<string, Counted>();
+  readonly #denied = new Map<string, { times: number }>();
 
   constructor(state: State, ports: Ports) {
     this.#state = state;
@@ -55,7 +50,7 @@ export class AuditService {
       counted.times += 1;
       return;
     }
-    const next: Counted = { untilMs: this.#ports.clock.monoMs() + DENIAL_EVERY_MS, times: 0 };
+    const next = { times: 0 };
     this.#denied.set(key, next);
     this.#write(who, denial, 1);
     this.#ports.clock.after(DENIAL_EVERY_MS, () => {

@@ -1,7 +1,5 @@
-/** Clusters and their jobs on virtual time: real engine, real agents, a head that can be killed at every commit. */
-import type { DroverError } from '@drover/core';
 import { execBody, launchBody } from '@drover/core/wire';
-import { SIM_ACTOR, SimHerd, type SimWorker } from '@drover/testkit';
+import { codeOf, SIM_ACTOR, SimHerd, type SimWorker } from '@drover/testkit';
 import { describe, expect, it } from 'vitest';
 import type { Actor, ClusterRow, JobRow, RequestRow } from '../index.ts';
 
@@ -95,14 +93,6 @@ class World {
   }
 }
 const NOTHING_LEFT = { reservations: 0, homes: 0, live: 0 };
-const codeOf = (call: () => unknown): string | null => {
-  try {
-    call();
-    return null;
-  } catch (error) {
-    return (error as DroverError).code;
-  }
-};
 
 const running = (world: World): Promise<void> =>
   world.reach('it runs on all nodes', () => world.workers.every((worker) => worker.disk.homes.size > 0));

@@ -1,7 +1,5 @@
-/** What meets on one cluster: calls that cross, nodes that go, setups that fail while others wait. On virtual time. */
-import type { DroverError } from '@drover/core';
 import { execBody, launchBody } from '@drover/core/wire';
-import { SIM_ACTOR, SimHerd, type SimWorker } from '@drover/testkit';
+import { codeOf, SIM_ACTOR, SimHerd, type SimWorker } from '@drover/testkit';
 import { beforeEach, describe, expect, it } from 'vitest';
 import type { Actor, ClusterRow, RequestRow } from '../index.ts';
 import { viewInstance } from '../instances/view.ts';
@@ -34,14 +32,6 @@ const reach = async (what: string, holds: () => boolean): Promise<void> => {
 const ended = async ({ id }: RequestRow): Promise<RequestRow> => {
   await reach('the request ends', () => request(id).endedMs !== null);
   return request(id);
-};
-const codeOf = (call: () => unknown): string | null => {
-  try {
-    call();
-    return null;
-  } catch (error) {
-    return (error as DroverError).code;
-  }
 };
 
 async function begin(count: number, cpu = 4): Promise<void> {

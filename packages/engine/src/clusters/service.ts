@@ -82,7 +82,9 @@ export class ClusterService {
       const { task } = body;
       const autostop = autostopOf(body);
       this.#projects.assertRoom(actor.project, { logs: true });
-      if (!existing || !holdsNodes(existing)) this.#assertQuota(actor, task);
+      // One that was stopped comes back as it was, however little the task asks for.
+      const wanted = existing && existing.nodes.length > 0 ? existing : { ...task, candidate: null };
+      if (!existing || !holdsNodes(existing)) this.#assertQuota(actor, wanted);
       const row = existing
         ? this.#reuse(tx, actor, existing, body, autostop, notes)
         : createCluster(tx, this.#ports, actor, { name, body, autostop, lastUse: notes.lastUse ?? 'launch' });
@@ -280,10 +282,9 @@ export class ClusterService {
   }
 
   /** @throws {DroverError} QUOTA_EXCEEDED */
-  #assertQuota(actor: Actor, wanted: Pick<ClusterRow, 'numNodes' | 'resources'>): void {
-    const { numNodes, resources } = wanted;
-    const gpus = numNodes * gpusPerNode({ resources, candidate: null });
-    this.#projects.assertRoom(actor.project, { instances: numNodes, gpus });
+  #assertQuota(actor: Actor, wanted: Pick<ClusterRow, 'numNodes' | 'resources' | 'candidate'>): void {
+    const { numNodes } = wanted;
+    this.#projects.assertRoom(actor.project, { instances: numNodes, gpus: numNodes * gpusPerNode(wanted) });
   }
 
   #begin(actor: Actor, ends = false): void {

@@ -5,6 +5,19 @@ import type { Ports } from '../ports.ts';
 import type { InstanceRow } from '../state/rows.ts';
 import type { Transaction } from '../state/transaction.ts';
 
+/** What an attempt has before it is placed. */
+export const UNPLACED = {
+  workerId: null,
+  workerHost: null,
+  gpuIndices: null,
+  port: null,
+  pid: null,
+  assignedMs: null,
+  startedMs: null,
+  log: null,
+  released: true,
+} as const satisfies Partial<InstanceRow>;
+
 type Given = Pick<InstanceRow, 'project' | 'name' | 'owner' | 'spec' | 'submittedBy' | 'origin'>;
 
 export function createInstance(tx: Transaction, ports: Ports, given: Given): InstanceRow {
@@ -17,20 +30,12 @@ export function createInstance(tx: Transaction, ports: Ports, given: Given): Ins
     createdMs: now,
     sinceMs: now,
     attempt: 0,
-    workerId: null,
-    workerHost: null,
-    gpuIndices: null,
-    port: null,
-    pid: null,
-    assignedMs: null,
-    startedMs: null,
+    ...UNPLACED,
     endedMs: null,
     exitCode: null,
     signal: null,
     reason: null,
     cancel: null,
-    released: true,
-    log: null,
     deleting: null,
   });
   const row = tx.get('instances', id) as InstanceRow;

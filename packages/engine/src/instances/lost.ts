@@ -10,6 +10,7 @@ import type { Ports } from '../ports.ts';
 import type { InstanceRow } from '../state/rows.ts';
 import type { State } from '../state/state.ts';
 import type { Transaction } from '../state/transaction.ts';
+import { UNPLACED } from './create.ts';
 import { moveInstance } from './move.ts';
 import { leaveBehind } from './remnants.ts';
 import { putReservation } from './spec.ts';
@@ -53,15 +54,7 @@ export function replaceIn(tx: Transaction, ports: Ports, row: InstanceRow, reaso
   }
   leaveBehind(tx, row);
   const next = moveInstance(tx, row, 'replace', nowMs, {
-    workerId: null,
-    workerHost: null,
-    gpuIndices: null,
-    port: null,
-    pid: null,
-    assignedMs: null,
-    startedMs: null,
-    log: null,
-    released: true,
+    ...UNPLACED,
     reason,
     attempt: row.attempt + (isOfOlderState(row) ? UNSEEN_ATTEMPTS : 0),
   });

@@ -144,7 +144,10 @@ export class InstanceReads {
     const live = statuses?.every((status) => !isFinal(status)) ?? false;
     const rows =
       (live ? await this.#listLive(matches, before, query.limit) : null) ??
-      (await this.#scans.use(() => this.#listStored(matches, actor.project, before, query, statuses)));
+      (await this.#scans.use(
+        () => this.#listStored(matches, actor.project, before, query, statuses),
+        actor.name,
+      ));
     const last = rows.length > query.limit ? rows[query.limit - 1] : undefined;
     return { rows: rows.slice(0, query.limit), nextCursor: last ? String(last.seq) : null };
   }

@@ -46,7 +46,6 @@ export class LogBytes {
     this.#changed = new Set();
     this.#read().catch((err: unknown) => {
       this.#ports.log.warn({ err }, 'could not count the logs of the projects yet; trying again');
-      this.#of.clear();
       this.#ports.clock.after(AGAIN_MS, () => this.#count());
     });
   }

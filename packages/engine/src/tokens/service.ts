@@ -81,11 +81,12 @@ export class TokenService {
     const id = random.uuid();
     const now = clock.wallMs();
     const row = this.#state.transact(actor, (tx) => {
-      const others = tx.ownedBy('tokens', `users/${user.id}`);
-      for (const other of others)
+      let kept = 0;
+      for (const other of tx.ownedBy('tokens', `users/${user.id}`))
         if (other.expiresMs !== null && other.expiresMs + EXPIRED_KEPT_MS < now)
           tx.delete('tokens', other.id);
-      if (others.length >= MOST_TOKENS_PER_USER)
+        else kept++;
+      if (kept >= MOST_TOKENS_PER_USER)
         throw new DroverError('TOO_MANY_REQUESTS', {
           limit: MOST_TOKENS_PER_USER,
           what: `tokens of ${user.name}`,

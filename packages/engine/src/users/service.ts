@@ -61,7 +61,7 @@ export class UserService {
     });
   }
 
-  /** A disabled user's tokens are refused from the next call on. @throws {DroverError} USER_NOT_FOUND, INVALID_REQUEST */
+  /** A disabled user's tokens are refused from the next call on, and what is open with them ends. @throws {DroverError} USER_NOT_FOUND, INVALID_REQUEST */
   change(actor: Actor, ref: string, patch: UserPatch): UserRow {
     this.#state.assertWritable();
     return this.#state.transact(actor, (tx) => {

@@ -1,18 +1,10 @@
 /** Identities of workers on virtual time: renewed, expired, revoked. */
-import type { DroverError, WorkerId } from '@drover/core';
-import { SIM_ACTOR, SimHerd } from '@drover/testkit';
+import type { WorkerId } from '@drover/core';
+import { codeOf, SIM_ACTOR, SimHerd, sampleOffer } from '@drover/testkit';
 import { describe, expect, it } from 'vitest';
 import { IDENTITY_TTL_MS } from './identities.ts';
 
 const ID = '11111111-1111-4111-8111-111111111111' as WorkerId;
-const codeOf = (fn: () => unknown): string => {
-  try {
-    fn();
-    return 'none';
-  } catch (error) {
-    return (error as DroverError).code;
-  }
-};
 
 async function joined(): Promise<{
   herd: SimHerd;
@@ -75,18 +67,7 @@ describe('the identity of a worker', () => {
     const { engine } = herd;
     engine?.state.transact(SIM_ACTOR, (tx) => {
       const row = tx.get('workers', ID);
-      const resources = { cpu: 1, memoryMiB: 1, diskMiB: 1, gpus: 0, ports: 1 };
-      const supervision = { shim: 'sh' as const, cgroup: 'none' as const, memoryEnforced: false, notes: [] };
-      const offer = {
-        host: 'h',
-        hostname: 'h',
-        physical: resources,
-        schedulable: resources,
-        gpus: [],
-        supervision,
-        version: 'x',
-      };
-      if (row) tx.put('workers', { ...row, offer });
+      if (row) tx.put('workers', { ...row, offer: sampleOffer() });
     });
     expect(codeOf(() => join(token))).toBe('WORKER_IDENTITY_IN_USE');
     await pass(herd, IDENTITY_TTL_MS + 1_000);
@@ -137,6 +118,40 @@ describe('the identity of a worker', () => {
     expect(codeOf(() => engine.joinTokens.check(first ?? '', stranger))).toBe('JOIN_TOKEN_INVALID');
     engine.workers.revoke(SIM_ACTOR, ID);
     expect(codeOf(() => join(first))).toBe('FORBIDDEN');
+  });
+
+  it('is given again to the worker of a machine with another token of that machine, and not when it has connected', async () => {
+    const herd = new SimHerd(6);
+    await herd.startHead();
+    const { engine } = herd;
+    if (!engine) throw new Error('no head');
+    const type = {
+      infra: 'pool/default',
+      type: 'x',
+      region: null,
+      zone: null,
+      pricePerHour: 0,
+      spotPricePerHour: 0,
+    };
+    const machine = engine.state.transact(SIM_ACTOR, (tx) => {
+      const wish = { project: 'default', name: 'one', owner: 'infra/pool/default', type, requestedBy: 'ann' };
+      const wanted = engine.machines.want(tx, wish);
+      tx.put('machines', { ...wanted, status: 'CREATING' });
+      return wanted;
+    });
+    const join = () => {
+      const token = engine.joinTokens.createFor(machine, 600_000);
+      return engine.workers.join(SIM_ACTOR, engine.joinTokens.check(token, ID), { workerId: ID }).token;
+    };
+    const lost = join();
+    const again = join();
+    expect([lost, again].map((token) => identitiesOf(herd).authenticate(token))).toEqual([null, ID]);
+    engine.state.transact(SIM_ACTOR, (tx) => {
+      const row = tx.get('workers', ID);
+      if (row) tx.put('workers', { ...row, offer: sampleOffer() });
+    });
+    expect(codeOf(join)).toBe('WORKER_IDENTITY_IN_USE');
+    expect(identitiesOf(herd).authenticate(again)).toBe(ID);
   });
 
   it('that is shown after it was replaced is refused, and told once', async () => {

@@ -47,8 +47,10 @@ export class WorkerService {
     const issued = this.#state.transact(actor, (tx) => {
       const existing = tx.get('workers', body.workerId);
       const comesBack = body.identity != null && this.identities.isExpired(body.workerId, body.identity);
-      // Its own token again: the answer was lost. With any other it would be somebody else's worker.
-      const isRepeated = existing?.offer === null && existing.joinToken === token.id;
+      // Its own token again, or another of its own machine: the answer was lost. With any other it would be somebody else's.
+      const isItsOwn =
+        existing?.joinToken === token.id || (token.machine !== null && existing?.machine === token.machine);
+      const isRepeated = existing?.offer === null && isItsOwn;
       if (existing && !isRepeated && !(comesBack && existing.place === token.place))
         throw new DroverError('WORKER_IDENTITY_IN_USE', { ref: body.workerId });
       if (tx.get('identities', body.workerId)?.status === 'REVOKED')

@@ -1,6 +1,6 @@
 /**
- * How often one caller may call: counted by token, or by address where none came, so that nobody uses up what is
- * another's. A call over a limit is held for a while before it is refused: whoever waits for each answer, as every client
+ * How often one caller may call: counted by user (all of their tokens together) or worker, or by address where nobody
+ * known calls, so that nobody uses up what is another's. A call over a limit is held for a while before it is refused: whoever waits for each answer, as every client
  * does, is slowed down by that, and costs the head next to nothing.
  */
 import { DroverError } from '@drover/core';
@@ -24,7 +24,7 @@ export const CALL_RATES: CallRates = {
 const HOLD_MS = 1_000;
 /** Of one caller at once. Beyond them its connections are cut, which costs less than an answer. */
 const MOST_HELD = 256;
-/** Callers that are counted; an address or token that has not called for long is forgotten. */
+/** Callers that are counted; one that has not called for long is forgotten. */
 const MOST_COUNTED = 50_000;
 
 /** What became of asking for a place. `cut`: do not even answer. */
@@ -50,7 +50,7 @@ export class CallLimits {
     this.#nowMs = nowMs;
   }
 
-  /** Asks for one call. After `welcome` comes {@link done}, after `hold` {@link released}. */
+  /** Asks for one call. After `welcome` comes {@link done}, after `hold` {@link hold}. */
   begin(key: string): Verdict {
     const counts = this.#countsOf(key);
     if (counts.all < 1 || counts.bad < 1 || counts.open >= this.#rates.open) {

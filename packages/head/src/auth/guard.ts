@@ -24,7 +24,7 @@ const checksItself = (access: Access): access is 'none' | 'join' | 'code' =>
 export interface Caller {
   readonly actor: Actor;
   readonly bearer: Bearer | null;
-  /** For counting calls: the same for all that come with one token, or from one address with none. */
+  /** For counting calls: the same for all tokens of one user, and for all from one network that bring none. */
   readonly key: string;
 }
 

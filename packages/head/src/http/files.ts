@@ -111,7 +111,7 @@ function sendRoutes(app: App, files: FileStore): void {
             throw new DroverError('CONTENT_MISMATCH', { sha256: 'of a pack', rule: error.message });
           throw error;
         }
-      }),
+      }, request.actor?.name),
   );
 
   app.post(

@@ -1,4 +1,5 @@
 /** What a worker, or something that pretends to be one, may send (I19): the link is closed with a code, the head lives. */
+import { sampleOffer } from '@drover/testkit';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import WebSocket from 'ws';
 import { startTestHead, type TestHead } from '../testing/test-head.ts';
@@ -30,17 +31,7 @@ const refusedWith = (ws: WebSocket): Promise<number> =>
     ws.once('unexpected-response', (_, response) => resolve(response.statusCode ?? 0));
   });
 
-const resources = { cpu: 4, memoryMiB: 100, diskMiB: 100, gpus: 0, ports: 10 };
-const supervision = { shim: 'sh', cgroup: 'none', memoryEnforced: false, notes: [] };
-const offer = {
-  host: '127.0.0.1',
-  hostname: 'x',
-  physical: resources,
-  schedulable: resources,
-  gpus: [],
-  supervision,
-  version: 'x',
-};
+const offer = sampleOffer({ cpu: 4, memoryMiB: 100, diskMiB: 100, gpus: 0, ports: 10 });
 const hello = (session: string) => ({
   type: 'hello',
   protocol: 1,

@@ -76,7 +76,8 @@ export function makeControlLinks(
         workerId = guard.worker(request);
         silent.assertRoom(workerId);
       } catch (thrown) {
-        const error = isDroverError(thrown) ? thrown : new DroverError('UNAUTHENTICATED');
+        if (!isDroverError(thrown)) log.error({ err: thrown }, 'could not judge who opens a link');
+        const error = isDroverError(thrown) ? thrown : new DroverError('INTERNAL');
         const who = strangerFrom(request.socket.remoteAddress, randomUUID());
         denials.tell(who, error, { method: 'GET', route: '/v1/link' });
         if (mayAnswer(limits, strangerKey(request), error.status)) refuse(socket, error);

@@ -1,11 +1,11 @@
 /** What becomes of a bulk stream when its worker is no longer there. */
 import { request } from 'node:http';
+import { sampleOffer } from '@drover/testkit';
 import { expect, it } from 'vitest';
 import WebSocket from 'ws';
 import { startTestHead } from '../testing/test-head.ts';
 
 const WORKER = '6b0a2f0e-6f7b-4a53-9d9c-0a2b8e3f1c41';
-const resources = { cpu: 4, memoryMiB: 8192, diskMiB: 8192, gpus: 0, ports: 10 };
 
 it('is cut when it is silent and its worker is OFFLINE, and not before', async () => {
   const head = await startTestHead({ timing: { pingMs: 100, leaseMs: 300, offlineMs: 1_000 } });
@@ -25,15 +25,7 @@ it('is cut when it is silent and its worker is OFFLINE, and not before', async (
     protocol: 1,
     session: '11111111-1111-4111-8111-111111111111',
     bootId: 'b',
-    offer: {
-      host: '127.0.0.1',
-      hostname: 'x',
-      physical: resources,
-      schedulable: resources,
-      gpus: [],
-      supervision: { shim: 'sh', cgroup: 'none', memoryEnforced: false, notes: [] },
-      version: 'x',
-    },
+    offer: sampleOffer({ cpu: 4, memoryMiB: 8192, diskMiB: 8192, gpus: 0, ports: 10 }),
     digest: 0,
     wallMs: Date.now(),
   });

@@ -1,5 +1,5 @@
 import type { AttemptFact, HeadFrame, StartOrder, WorkerMessage } from '@drover/core/wire';
-import { FakeDisk, FakeMachine, type Script, VirtualClock } from '@drover/testkit';
+import { FakeDisk, FakeMachine, type Script, sampleOffer, VirtualClock } from '@drover/testkit';
 import { beforeEach, expect, test } from 'vitest';
 import { Agent } from './agent.ts';
 import type { AttemptKey, LogStream, Memory } from './ports.ts';
@@ -51,9 +51,6 @@ const nothing = (): void => undefined;
 
 async function open(memory: Memory = { herd: HERD, epoch: 1, rev: 0 }): Promise<void> {
   machine = new TestMachine(disk, clock.view(life), life);
-  const physical = { cpu: 1, memoryMiB: 1, diskMiB: 1, gpus: 0, ports: 1 };
-  const supervision = { shim: 'sh' as const, cgroup: 'none' as const, memoryEnforced: false, notes: [] };
-  const offer = { host: 'h', hostname: 'h', physical, schedulable: physical, gpus: [], supervision };
   agent = new Agent(
     {
       clock: clock.view(life),
@@ -67,7 +64,7 @@ async function open(memory: Memory = { herd: HERD, epoch: 1, rev: 0 }): Promise<
       noteContact: nothing,
       dialLog: async (stream) => void streams.push(stream),
     },
-    { session: HERD, bootId: 'b', offer: { ...offer, version: 'v' }, memory, contactMs: null },
+    { session: HERD, bootId: 'b', offer: sampleOffer(), memory, contactMs: null },
   );
   await agent.start();
   agent.opened(link);

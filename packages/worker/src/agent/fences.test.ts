@@ -1,6 +1,6 @@
 /** What a worker does not obey: what comes twice, out of turn, too late, or of an attempt that is over. */
 import type { HeadFrame, HeadMessage, WorkerMessage } from '@drover/core/wire';
-import { FakeDisk, FakeMachine, VirtualClock } from '@drover/testkit';
+import { FakeDisk, FakeMachine, sampleOffer, VirtualClock } from '@drover/testkit';
 import { beforeEach, expect, test } from 'vitest';
 import { Agent } from './agent.ts';
 
@@ -20,8 +20,6 @@ beforeEach(async () => {
   said = [];
   resets = [];
   life.skewMs = 0;
-  const physical = { cpu: 1, memoryMiB: 1, diskMiB: 1, gpus: 0, ports: 1 };
-  const supervision = { shim: 'sh' as const, cgroup: 'none' as const, memoryEnforced: false, notes: [] };
   agent = new Agent(
     {
       clock: clock.view(life),
@@ -35,15 +33,7 @@ beforeEach(async () => {
     {
       session: HERD,
       bootId: 'b',
-      offer: {
-        host: 'h',
-        hostname: 'h',
-        physical,
-        schedulable: physical,
-        gpus: [],
-        supervision,
-        version: 'v',
-      },
+      offer: sampleOffer(),
       memory: { herd: HERD, epoch: 1, rev: 0 },
       contactMs: null,
     },

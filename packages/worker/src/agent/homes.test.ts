@@ -1,6 +1,6 @@
 /** Orders with a home: made ready before the start, beside other starts, and left off when a stop comes. */
 import type { AttemptFact, HeadFrame, StartOrder, WorkerMessage } from '@drover/core/wire';
-import { FakeDisk, FakeMachine, VirtualClock } from '@drover/testkit';
+import { FakeDisk, FakeMachine, sampleOffer, VirtualClock } from '@drover/testkit';
 import { beforeEach, expect, test } from 'vitest';
 import { Agent } from './agent.ts';
 import { LaunchError, type StopSignal } from './ports.ts';
@@ -19,9 +19,6 @@ let count = 0;
 
 async function open(): Promise<void> {
   const life = { dead: false, skewMs: 0 };
-  const physical = { cpu: 1, memoryMiB: 1, diskMiB: 1, gpus: 0, ports: 1 };
-  const supervision = { shim: 'sh' as const, cgroup: 'none' as const, memoryEnforced: false, notes: [] };
-  const offer = { host: 'h', hostname: 'h', physical, schedulable: physical, gpus: [], supervision };
   agent = new Agent(
     {
       clock: clock.view(life),
@@ -43,7 +40,7 @@ async function open(): Promise<void> {
     {
       session: HERD,
       bootId: 'b',
-      offer: { ...offer, version: 'v' },
+      offer: sampleOffer(),
       memory: { herd: HERD, epoch: 1, rev: 0 },
       contactMs: null,
     },
