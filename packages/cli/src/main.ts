@@ -37,24 +37,47 @@ export async function main(argv: readonly string[], hooks: Hooks, env: Env = pro
     if (thrown instanceof CommanderError && thrown.exitCode === 0) return EXIT.ok;
     // The help of an incomplete line was printed.
     if (thrown instanceof CommanderError && thrown.code === 'commander.help') return EXIT.usage;
-    const error = thrown instanceof CommanderError ? translate(thrown) : thrown;
+    const error =
+      thrown instanceof CommanderError
+        ? translate(thrown, commandOf(buildProgram(run, hooks.version), ownWords(argv)))
+        : thrown;
     terminal.say(renderError(error, wantsJsonErrors(argv, env)));
     return standsForInstance(argv) ? EXIT.drover : exitCodeOf(error);
   }
 }
 
-/** What the parser throws, in our words. */
-function translate(error: CommanderError): UsageError {
+/** What the parser throws of a command, in our words. */
+function translate(error: CommanderError, command: Command): UsageError {
   const [first = '', second] = error.message.replace(/^error: /, '').split('\n');
   const suggestion = /^\(Did you mean (.*)\?\)$/.exec(second ?? '')?.[1];
   const hint = suggestion === undefined ? undefined : `did you mean ${suggestion}?`;
   return new UsageError(
     first.trim(),
-    hint ?? (error.code === 'commander.unknownOption' ? OWN_OPTIONS : undefined),
+    hint ?? (error.code === 'commander.unknownOption' ? optionsHint(command) : undefined),
   );
 }
 
-const OWN_OPTIONS = 'options of the submitted command stand after --; "--help" shows those of drover';
+function optionsHint(command: Command): string {
+  const names: string[] = [];
+  for (let each: Command | null = command; each; each = each.parent) names.unshift(each.name());
+  const help = `"${names.join(' ')} --help" shows those that there are`;
+  const takesCommand = command.registeredArguments.some((each) => COMMAND_ARGUMENTS.has(each.name()));
+  return takesCommand ? `options of the submitted command stand after --; ${help}` : help;
+}
+
+/** Of these the words of a command can be. */
+const COMMAND_ARGUMENTS = new Set(['command', 'task']);
+
+/** The command that the words mean, as far as they can be followed. */
+function commandOf(program: Command, words: readonly string[]): Command {
+  let command = program;
+  for (const word of words.filter((each) => !each.startsWith('-'))) {
+    const next = command.commands.find((each) => each.name() === word || each.aliases().includes(word));
+    if (!next) break;
+    command = next;
+  }
+  return command;
+}
 
 /** The words that are drover's own: all before `--`. */
 function ownWords(argv: readonly string[]): readonly string[] {

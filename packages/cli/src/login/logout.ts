@@ -1,10 +1,10 @@
 import { isDroverError } from '@drover/client';
+import { changeConfigFile } from '@drover/client/local';
 import type { Call, ClientFlags } from '../call.ts';
-import { writeConfigFile } from '../config/write.ts';
 import { locateHead, openClient } from '../connect.ts';
 import { EXIT, Failure } from '../errors.ts';
 import { printJson, wantsJson } from '../output.ts';
-import { tableOf } from '../settings/file.ts';
+import { tableIn, tableOf } from '../settings/file.ts';
 
 /**
  * `drover logout`: forgets the token of the context, and revokes it at the head. A head that cannot be reached or takes
@@ -23,9 +23,14 @@ export async function logout(call: Call): Promise<number> {
         exitCode: EXIT.notFound,
       },
     );
-  const { token, ...rest } = context;
+  const { token } = context;
   const revoked = token === undefined || flags.keep ? null : await revoke(call, name);
-  writeConfigFile(config, { ...config.values, contexts: { ...contexts, [name]: rest } });
+  await changeConfigFile(config.path, (values) => {
+    const now = tableIn(config.path, values, 'contexts') ?? {};
+    const { token: held, ...rest } = (now[name] ?? {}) as Record<string, unknown>;
+    // Who has logged in again meanwhile stays so.
+    return held === token ? { ...values, contexts: { ...now, [name]: rest } } : values;
+  });
   const outcome = revoked ?? (token === undefined ? 'it held no token' : 'its token is kept at the head');
   if (wantsJson(call)) printJson(call, { context: name, hadToken: token !== undefined, outcome });
   else if (token === undefined) terminal.say(`context ${name} holds no token`);

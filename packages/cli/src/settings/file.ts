@@ -21,7 +21,7 @@ export function readConfigFile(env: Env): ConfigFile {
   } catch (error) {
     const { code } = error as NodeJS.ErrnoException;
     if (code === 'ENOENT' || code === 'ENOTDIR' || code === 'EACCES') return { path, values: {} };
-    throw error;
+    throw new UsageError(`${path}: cannot be read: ${(error as Error).message}`);
   }
   const values = parsed(path, text);
   refuseOpenSecrets(path, values);
@@ -41,11 +41,19 @@ function parsed(path: string, text: string): ConfigFile['values'] {
 }
 
 /** A table of the file, or null. @throws {UsageError} when something else stands there */
-export function tableOf(file: ConfigFile, name: string): Readonly<Record<string, unknown>> | null {
-  const value = file.values[name];
+export const tableOf = (file: ConfigFile, name: string): Readonly<Record<string, unknown>> | null =>
+  tableIn(file.path, file.values, name);
+
+/** The same of what the file holds now. */
+export function tableIn(
+  path: string,
+  values: ConfigFile['values'],
+  name: string,
+): Readonly<Record<string, unknown>> | null {
+  const value = values[name];
   if (value === undefined) return null;
   if (typeof value !== 'object' || value === null || Array.isArray(value)) {
-    throw new UsageError(`${file.path}: "${name}" must be a table, such as [${name}]`);
+    throw new UsageError(`${path}: "${name}" must be a table, such as [${name}]`);
   }
   return value as Record<string, unknown>;
 }

@@ -4,9 +4,9 @@ import { readFile } from 'node:fs/promises';
 import { homedir } from 'node:os';
 import { isAbsolute, join, resolve } from 'node:path';
 import { invalid, isPlainName, PLAIN_NAME_RULE, parseCa } from '@drover/core';
-import { parse } from 'smol-toml';
 import { DEFAULT_HEAD_URL } from '../client.ts';
 import { parseTarget } from '../transport/target.ts';
+import { configPath, parseConfig } from './config-file.ts';
 import { pinnedFetch, readCa, requireCa } from './pinned-fetch.ts';
 import { assertPrivate } from './private-file.ts';
 
@@ -96,11 +96,6 @@ export function defaultStateDir(env: Readonly<Record<string, string | undefined>
   return join(env.XDG_STATE_HOME || join(env.HOME || homedir(), '.local/state'), 'drover/head');
 }
 
-/** The configuration file of this user; it need not exist. */
-export function configPath(env: Readonly<Record<string, string | undefined>> = process.env): string {
-  return join(env.XDG_CONFIG_HOME || join(env.HOME || homedir(), '.config'), 'drover/config.toml');
-}
-
 interface LocalHeadFile {
   readonly url: string;
   readonly token: string | undefined;
@@ -182,22 +177,13 @@ async function readTokenFile(tokenFile: string, configFile: string, context: str
   return text.trim();
 }
 
-function parseConfig(text: string, path: string): Record<string, unknown> {
-  try {
-    return parse(text);
-  } catch (error) {
-    const [first] = String(error instanceof Error ? error.message : error).split('\n');
-    throw invalid(path, `not valid TOML: ${first}`);
-  }
-}
-
 async function readIfThere(path: string): Promise<string | null> {
   try {
     return await readFile(path, 'utf8');
   } catch (error) {
     const { code } = error as NodeJS.ErrnoException;
     if (code === 'ENOENT' || code === 'ENOTDIR' || code === 'EACCES') return null;
-    throw error;
+    throw invalid(path, `cannot be read: ${(error as Error).message}`);
   }
 }
 
