@@ -475,6 +475,24 @@ describe('a herd of this machine', () => {
     expect((await run('ps')).code).toBe(5);
   });
 
+  it('comes up and goes whatever project the shell is set up for, and stays bound where it is', async () => {
+    const shell = { ...own, DROVER_PROJECT: 'of-another-head' };
+    const first = await runWith(shell, 'up', '--port', '0', '--json');
+    expect(first).toMatchObject({ code: 0, err: '' });
+    expect((await run('submit', 'exec sleep 600')).code).toBe(0);
+    const wished = await run('up', '--host', '0.0.0.0');
+    expect(wished.err).toContain(
+      'for --host 0.0.0.0 (it is bound to 127.0.0.1): "drover down", then this again',
+    );
+    expect((await run('up', '--host', '127.0.0.1')).err).toBe('');
+    const { url } = JSON.parse(first.out) as { url: string };
+    const token = await run('join-token', 'create', '--json');
+    expect(JSON.parse(token.out).command).toContain(`--head ${url} `);
+    const down = await runWith(shell, 'down', '--grace', '100ms', '--json');
+    expect(JSON.parse(down.out)).toMatchObject({ instances: 1, problems: [] });
+    expect(processesWith(join(folder, 'herd'))).toEqual([]);
+  });
+
   it('says what it cannot do when the head is dead', async () => {
     const { out } = await run('up', '--port', '0', '--json');
     const herd = JSON.parse(out) as { pid: number };

@@ -7,7 +7,7 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
 import { localCluster, start } from 'drover/local';
-import { describe, expect, it } from 'vitest';
+import { describe, expect, it, vi } from 'vitest';
 import { processesWith, processStart } from './processes.ts';
 import { until } from './real-herd.ts';
 
@@ -52,6 +52,16 @@ describe('localCluster', () => {
     expect((await two.client.head.get()).store.status).toBe('ok');
     await two.shutdown();
     expect(await listens(two.address)).toBe(false);
+  });
+
+  it('is of no project that the shell is set up for, which is one of another head', async () => {
+    vi.stubEnv('DROVER_PROJECT', 'of-another-head');
+    try {
+      await using one = await localCluster();
+      expect((await one.client.instances.submit({ command: 'true' })).project).toBe('default');
+    } finally {
+      vi.unstubAllEnvs();
+    }
   });
 
   it('is gone after its scope, also when that throws while instances run', async () => {

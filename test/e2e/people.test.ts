@@ -16,12 +16,17 @@ interface Ended {
 }
 
 /** One command of somebody with a home of their own. `input` comes on standard input. */
-function run(who: string, args: readonly string[], input = ''): Promise<Ended> {
+function run(
+  who: string,
+  args: readonly string[],
+  input = '',
+  more: Record<string, string> = {},
+): Promise<Ended> {
   const home = herd.stateOf(`home-${who}`);
   mkdirSync(home, { recursive: true });
   const admin = { DROVER_HEAD: herd.url, DROVER_TOKEN: herd.token };
   const child = spawn(DROVER, args, {
-    env: { PATH: process.env['PATH'], HOME: home, ...(who === 'admin' && admin) },
+    env: { PATH: process.env['PATH'], HOME: home, ...(who === 'admin' && admin), ...more },
   });
   let out = '';
   let err = '';
@@ -48,9 +53,10 @@ describe('a user', () => {
   it('is made with a token, which alone is on standard output, and logs in with it from a file or standard input', async () => {
     const made = await by('admin', 'user create ana');
     expect([made.code, made.out]).toEqual([0, expect.stringMatching(/^drv_[\w-]+\n$/)]);
-    expect(made.err).toBe(
-      `user ana (user) was made; its token is shown this once\nthere: drover login ${herd.url}\n`,
+    expect(made.err).toMatch(
+      /^user ana \(user\) was made; its token is shown this once\nhere: drover login (\S+)\nonly this machine reaches the head at \1; /,
     );
+    expect(made.err).toContain(herd.url);
     const file = herd.stateOf('ana.token');
     writeFileSync(file, made.out, { mode: 0o600 });
     const fromFile = await by('ana', `login ${herd.url} --token-file ${file} --name lab`);
@@ -159,11 +165,24 @@ describe('an admin', () => {
     expect(await admin('user list')).not.toContain('vi ');
   });
 
+  it('sees in the audit what a change made of a user', async () => {
+    await admin('user create zoe');
+    await admin('user set-role zoe admin');
+    await admin('user disable zoe');
+    const lines = (await admin('audit --noun users --limit 2')).split('\n');
+    expect(lines[0]).toMatch(/zoe \(\w{8}\) change: admin ACTIVE -> admin DISABLED /);
+    expect(lines[1]).toMatch(/zoe \(\w{8}\) change: user ACTIVE -> admin ACTIVE /);
+    await admin('user delete zoe -y');
+  });
+
   it('gets JSON of everything', async () => {
     expect(JSON.parse(await admin('user create bot --service --ttl 1h --json'))).toMatchObject({
       name: 'bot',
       kind: 'service',
       token: expect.stringMatching(/^drv_/) as string,
+      tokens: 1,
+      expiresAt: expect.any(String) as string,
+      login: `drover login ${herd.url}`,
     });
     expect(JSON.parse(await admin('user list --json'))).toMatchObject([{ name: 'ana' }, { name: 'bot' }]);
     expect(JSON.parse(await admin('token list -u --json'))[0]).toMatchObject({ user: 'bot' });
@@ -175,6 +194,70 @@ describe('an admin', () => {
       members: [{ user: 'ana', role: 'user' }],
     });
     expect(JSON.parse(await admin('user set-role bot viewer --json'))).toMatchObject({ role: 'viewer' });
+  });
+});
+
+describe('a context', () => {
+  const tokenOf = async (name: string): Promise<string> => await admin(`token create ${name} --user cleo`);
+  const config = (): string => readFileSync(configOf('cleo'), 'utf8');
+  const login = async (line: string, token: string): Promise<Ended> =>
+    await by('cleo', `login ${line} --token-file -`, token);
+
+  beforeAll(async () => {
+    await admin('user create cleo');
+    await admin('project create shed');
+    await admin('project add-member shed cleo');
+  });
+
+  it('keeps its project over another login, which with no address renews the one in use', async () => {
+    await login(`${herd.url} --name a --project shed`, await tokenOf('first'));
+    const again = await login(`${herd.url} --name a`, await tokenOf('second'));
+    expect(again.out).toBe(`cleo (user in project shed) at ${herd.url}; context a is in use\n`);
+    expect((await by('cleo', 'whoami')).out).toContain('role      user in project shed');
+    const renewed = await by('cleo', 'login --token-file -', await tokenOf('third'));
+    expect(renewed.out).toContain('context a is in use');
+    expect(config().match(/^\[contexts/gm)).toHaveLength(1);
+    expect((await by('cleo', 'whoami')).out).toMatch(/project shed\n.*\n.*token +third /);
+  });
+
+  it('takes the token of a file in place of the one that it held', async () => {
+    const file = herd.stateOf('cleo.token');
+    writeFileSync(file, await tokenOf('in-a-file'), { mode: 0o600 });
+    await by('cleo', `config set-context a --token-file ${file}`);
+    expect((await by('cleo', 'whoami')).out).toMatch(/token +in-a-file /);
+    expect(config()).not.toContain('token = "drv_');
+  });
+
+  it('is logged out of although its project is closed and its token is in a file; what the shell names is meant', async () => {
+    await login(`${herd.url} --name b`, await tokenOf('of-b'));
+    const b = /token = "(drv_[^"]+)"/.exec(config())?.[1] ?? '';
+    await by('cleo', 'config use-context a');
+    const left = await run('cleo', ['logout'], '', { DROVER_CONTEXT: 'b' });
+    expect(left).toMatchObject({ code: 0, out: 'logged out of b; its token is revoked\n' });
+    expect((await by('cleo', `whoami --head ${herd.url} --token ${b}`)).code).toBe(4);
+    await admin('project remove-member shed cleo');
+    expect((await by('cleo', 'whoami')).err).toBe('drover: no project shed for you\n');
+    const file = herd.stateOf('cleo.token');
+    expect(await by('cleo', 'logout')).toMatchObject({
+      code: 0,
+      out: `logged out of a; its token is revoked; ${file} holds it still\n`,
+    });
+    expect(config()).not.toContain('tokenFile');
+    const dead = await by('cleo', `login ${herd.url} --token-file ${file}`);
+    expect(dead.code).toBe(4);
+  });
+
+  it('is forgotten although its head is gone, which is said and left with another code', async () => {
+    await login(`${herd.url} --name c`, await tokenOf('of-c'));
+    await by('cleo', 'config set-context c --url http://127.0.0.1:9');
+    const ended = await by('cleo', 'logout');
+    expect([ended.code, ended.out]).toEqual([
+      5,
+      expect.stringMatching(
+        /^logged out of c; its token drv_\S{4}\.\.\. could not be revoked \(cannot reach/,
+      ),
+    ]);
+    expect(config()).not.toMatch(/^token = /m);
   });
 });
 
@@ -207,6 +290,8 @@ it('what is wrong is told in a sentence, with the exit code of its kind', async 
     ['none', 'login ftp://head', usage, /http or https/],
     ['none', 'login http://127.0.0.1:9 --token-file /etc/hostname', 5, /cannot reach the head/],
     ['none', 'logout', 3, /no context is in use/],
+    ['none', 'whoami --head http://192.0.2.2:1 --ca ca_MII', usage, /^drover: ca: /],
+    ['admin', 'user create long --ttl 4000d', usage, /at most 3650d/],
     ['none', `whoami --head ${herd.url}`, 4, /"drover login"/],
   ];
   const left = [...wrong];

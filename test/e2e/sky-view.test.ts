@@ -589,6 +589,24 @@ describe('the server', () => {
     } finally {
       await drover('down');
     }
+    // What is named counts, whatever it was before.
+    const back = await inAnotherProcess(
+      `await sky.apiStart({ host: '127.0.0.1' });
+      const { write } = process.stderr;
+      let said = '';
+      process.stderr.write = (text) => ((said += text), true);
+      await sky.apiStart({ deploy: true }).finally(() => (process.stderr.write = write));
+      const { url } = await sky.apiInfo();
+      await sky.apiStop();
+      return [url, said];`,
+      own,
+    );
+    expect(back).toEqual([
+      expect.stringMatching(/^http:\/\/127\.0\.0\.1:/),
+      expect.stringContaining(
+        'for --host 0.0.0.0 (it is bound to 127.0.0.1): "drover down", then this again',
+      ),
+    ]);
     vi.stubEnv('DROVER_STATE', join(scratch, 'nowhere'));
     expect(await thrown(sky.apiServerLogs())).toBeInstanceOf(sky.NotSupportedError);
   }, 60_000);

@@ -122,9 +122,58 @@ describe('what is open', () => {
     expect(launched.status).toBe(202);
     const stream = call(who, `GET /api/stream?request_id=${launched.json.id}&follow=true`);
     await expect.poll(stream.text).toMatch(/^HTTP\/1\.1 200 /);
-    // It looks into every project of its caller, whichever it names.
     await head.call('DELETE', `/v1/projects/${who.project}/members/${who.name}`);
     await stream.closed;
+  });
+
+  it('of the foreign clients, and names no project: with that of what it has found, and with no other', async () => {
+    const who = await person();
+    const nowhere = { ...who, project: '' };
+    const [left, deleted] = [(await person()).project, (await person()).project];
+    for (const project of [left, deleted])
+      await head.call('PUT', `/v1/projects/${project}/members/${who.name}`, { role: 'user' });
+    const launched = await head.call(
+      'POST',
+      '/v1/clusters/launch',
+      { cluster: 'd', retryUntilUp: true, task: { run: 'true' } },
+      { authorization: `Bearer ${who.token}`, 'drover-project': who.project },
+    );
+    const ask = (path: string, by = nowhere) => call(by, `GET ${path}?request_id=${launched.json.id}`);
+    const [wait, stream] = [ask('/api/get'), ask('/api/stream')];
+    const admins = ask('/api/get', { ...nowhere, token: head.token });
+    await expect.poll(stream.text).toMatch(/^HTTP\/1\.1 200 /);
+    // They came before it, each on its connection; a call in between shows that they were read.
+    await head.call('GET', '/v1/head');
+    await head.call('DELETE', `/v1/projects/${left}/members/${who.name}`);
+    expect((await head.call('DELETE', `/v1/projects/${deleted}`)).status).toBe(204);
+    await head.call('GET', '/v1/head');
+    expect([wait, stream, admins].map(({ socket }) => socket.closed)).toEqual([false, false, false]);
+    expect([wait.text(), admins.text()]).toEqual(['', '']);
+    await head.call('DELETE', `/v1/projects/${who.project}/members/${who.name}`);
+    await stream.closed;
+    await expect.poll(wait.text).toMatch(/^HTTP\/1\.1 403 /);
+    expect(wait.text()).toContain(`no project ${who.project} for you`);
+    expect(admins.text()).toBe('');
+  });
+
+  it('of the foreign clients, and belongs to no project: an upload, when its user may change nothing anywhere', async () => {
+    const [who, { project: other }] = [await person(), await person()];
+    await head.call('PUT', `/v1/projects/default/members/${who.name}`, { role: 'viewer' });
+    await head.call('PUT', `/v1/projects/${other}/members/${who.name}`, { role: 'user' });
+    const path = `/upload?user_hash=x&upload_id=u${count}&total_chunks=1`;
+    const upload = call({ ...who, project: '' }, `POST ${path}`, 'Content-Length: 100');
+    upload.socket.write('half');
+    await expect.poll(() => upload.socket.bytesWritten).toBeGreaterThan(100);
+    await head.call('GET', '/v1/head');
+    // It may in two projects, then in one, then in none.
+    await head.call('DELETE', `/v1/projects/${who.project}/members/${who.name}`);
+    await head.call('GET', '/v1/head');
+    expect(upload.socket.closed).toBe(false);
+    await head.call('DELETE', `/v1/projects/${other}/members/${who.name}`);
+    await upload.closed;
+    expect(upload.text()).toMatch(
+      /^HTTP\/1\.1 403 .*this needs the role user; ana\d+ is viewer in project default, and no more in any other/s,
+    );
   });
 
   it('has its answer, if it is the call that ends it', async () => {

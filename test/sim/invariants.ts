@@ -78,7 +78,7 @@ export class Monotone {
 export function unexplained({ engine }: SimHerd): string | null {
   for (const row of engine?.state.tables.instances.all() ?? []) {
     if (isFinal(row.status) || row.status === 'RUNNING') continue;
-    const { reason, nextStep } = (engine as NonNullable<typeof engine>).explain(row);
+    const { reason, nextStep } = (engine as NonNullable<typeof engine>).views.explanation(row);
     if (!reason || nextStep === '') return `unexplained: ${row.id} ${row.status}`;
   }
   return null;
@@ -117,6 +117,9 @@ function misreported(
   if (code === 'NOT_STARTED') return onWorkerLost === 'stop' ? null : 'withdrawn without asking';
   if (code === 'MACHINE_REBOOTED')
     return reboots > 0 && onWorkerLost !== 'replace' ? null : 'lost with a machine, wrongly';
+  // Five in a row: docs/limits.md.
+  if (code === 'TOO_MANY_LOSSES')
+    return onWorkerLost === 'replace' && row.attempt >= 5 ? null : 'given up after too few losses';
   const worker = herd.workers.find(({ id: each }) => each === row.workerId);
   const isKilled = worker?.disk.killed.includes(`${id}/${row.attempt}`);
   // Why, is lost when the worker's disk fails and the worker then dies.

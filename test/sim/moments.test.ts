@@ -40,7 +40,7 @@ describe('P15: a command that no signal ends', () => {
     worker.disk.deafTo.add(`${stuck.id}/1`);
     desk.engine.instances.cancel(SIM_ACTOR, stuck.id);
     await desk.pass(60_000);
-    const { status, reason } = desk.engine.explain(desk.row(stuck.id));
+    const { status, reason } = desk.engine.views.explanation(desk.row(stuck.id));
     expect(status).toBe('CANCELLING');
     expect(reason?.message).toContain('SIGKILL');
     const other = desk.submit({ runMs: 100 });

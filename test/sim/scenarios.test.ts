@@ -92,7 +92,7 @@ describe('a worker that is lost', () => {
     const sinceMs = desk.row(row.id).sinceMs;
     await desk.pass(600_000);
     expect(desk.row(row.id)).toMatchObject({ status: 'UNKNOWN', attempt: 1, sinceMs });
-    const { reason, nextStep } = desk.engine.explain(desk.row(row.id));
+    const { reason, nextStep } = desk.engine.views.explanation(desk.row(row.id));
     expect(reason?.code).toBe('WORKER_OFFLINE');
     expect(nextStep).toContain('instance replace');
     desk.engine.instances.replace(SIM_ACTOR, row.id);
@@ -256,7 +256,7 @@ describe('clocks', () => {
     await desk.reach('it is back', () => desk.isOnline(worker));
     const row = desk.submit({ runMs: 500 });
     await desk.status(row.id, 'COMPLETED');
-    const view = desk.engine.viewWorker(desk.engine.state.tables.workers.get(worker.id) as never);
+    const view = desk.engine.views.worker(desk.engine.state.tables.workers.get(worker.id) as never);
     expect(view.clockSkewMs).toBeLessThan(-3_599_000);
   });
 
@@ -368,7 +368,7 @@ describe('an older copy of the state', () => {
       expect(desk.row(row.id)).toMatchObject({ status: 'UNKNOWN', reason: { code: 'OLDER_STATE' } });
     }
     expect(desk.herd.workers.flatMap((each) => each.disk.killed)).toEqual([]);
-    const views = [...desk.engine.state.tables.workers.all()].map((row) => desk.engine.viewWorker(row));
+    const views = [...desk.engine.state.tables.workers.all()].map((row) => desk.engine.views.worker(row));
     expect(views.flatMap((view) => view.unknownInstances)).toEqual([{ instance: late.id, attempt: 1 }]);
     // A person decides; the number is above any that may have been given since.
     desk.engine.instances.replace(SIM_ACTOR, queued[0]?.id ?? '');

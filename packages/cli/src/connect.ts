@@ -27,8 +27,11 @@ export async function connect(call: Call, retryMs?: number): Promise<Client> {
   return openClient(await locateHead(call.command.opts<ClientFlags>(), call.env), retryMs);
 }
 
-/** A client of the head at an address. */
-export function clientOf(head: Pick<FoundHead, 'url' | 'token' | 'ca' | 'project'>, retryMs: number): Client {
+/** A client of the head at an address. @param head its project null: calls that are for none */
+export function clientOf(
+  head: Pick<FoundHead, 'url' | 'token' | 'ca'> & { readonly project?: string | null | undefined },
+  retryMs: number,
+): Client {
   const { url, token, ca, project } = head;
   return new Client({ url, token, project, retryMs, fetch: leanFetch(ca ?? null) });
 }

@@ -25,8 +25,11 @@ export interface ClientOptions {
   readonly token?: string | undefined;
   /** Who of those that share the head's own token calls: owns what is made, and gives no right. Default: `DROVER_USER`. */
   readonly user?: string | undefined;
-  /** What the calls are for. Default: `DROVER_PROJECT`, else the only one of the token, else `default`. */
-  readonly project?: string | undefined;
+  /**
+   * What the calls are for. Default: `DROVER_PROJECT`, else the only one of the token, else `default`. Null: none is
+   * named, whatever the environment says.
+   */
+  readonly project?: string | null | undefined;
   /** Used instead of the global `fetch`. */
   readonly fetch?: typeof globalThis.fetch | undefined;
   /** Ends every call of this client. */
@@ -44,8 +47,9 @@ function userOf(user: string | undefined): string | undefined {
 }
 
 /** @throws {DroverError} INVALID_REQUEST */
-function projectOf(project: string | undefined): string | undefined {
-  if (project === undefined || isPlainName(project)) return project;
+function projectOf(project: string | null): string | undefined {
+  if (project === null) return undefined;
+  if (isPlainName(project)) return project;
   throw invalid('project', PLAIN_NAME_RULE, project);
 }
 
@@ -83,7 +87,7 @@ export class Client {
     const transport = new Transport({
       target: { url: target.url, token: target.token ?? (env.DROVER_TOKEN || undefined) },
       user: userOf(options.user ?? (env.DROVER_USER || undefined)),
-      project: projectOf(options.project ?? (env.DROVER_PROJECT || undefined)),
+      project: projectOf(options.project === undefined ? env.DROVER_PROJECT || null : options.project),
       // Looked up at each call and called bare: browsers refuse a fetch with another `this`.
       fetch: (input, init) => (given === undefined ? globalThis.fetch(input, init) : given(input, init)),
       signal: linkSignals([options.signal, this.#closing.signal]).signal,

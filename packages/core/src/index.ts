@@ -4,6 +4,7 @@ export * from './document.ts';
 export * from './drover-error.ts';
 export * from './env-keys.ts';
 export * from './errors.ts';
+export * from './glob.ts';
 export * from './gpu-names.ts';
 export * from './hash.ts';
 export * from './ids.ts';

@@ -1,3 +1,7 @@
+/** Whether only programs of this machine come to what listens there. @param host a name or an address, brackets or none */
+export const isLoopback = (host: string): boolean =>
+  /^(?:localhost|127(?:\.\d{1,3}){3}|::1|\[::1\])$/i.test(host);
+
 /**
  * The network by which a caller without a name is told from others: the address itself for IPv4, the first 64 bits for
  * IPv6, of which one machine commonly has all the rest.

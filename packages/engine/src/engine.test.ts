@@ -166,7 +166,7 @@ describe('cancel', () => {
     await reach('it runs', () => rowOf(row.id).status === 'RUNNING');
     engine().instances.cancel(SIM_ACTOR, row.id);
     engine().instances.cancel(SIM_ACTOR, row.id);
-    expect(engine().viewInstance(rowOf(row.id)).displayStatus).toBe('CANCELLING');
+    expect(engine().views.instance(rowOf(row.id)).displayStatus).toBe('CANCELLING');
     const begun = herd.clock.nowMs;
     await reach('it ends', () => isFinal(rowOf(row.id).status));
     expect(herd.clock.nowMs - begun).toBeGreaterThanOrEqual(2_000);
@@ -214,7 +214,7 @@ describe('a worker that goes away', () => {
     expect(rowOf(row.id).status).toBe('RUNNING');
     await reach('OFFLINE', () => statusOf() === 'OFFLINE', 6_000);
     expect(rowOf(row.id).status).toBe('UNKNOWN');
-    expect(engine().viewInstance(rowOf(row.id)).reason?.code).toBe('WORKER_OFFLINE');
+    expect(engine().views.instance(rowOf(row.id)).reason?.code).toBe('WORKER_OFFLINE');
     herd.setCut(worker, false);
     await reach('back', () => statusOf() === 'ONLINE' && rowOf(row.id).status === 'RUNNING');
     expect(rowOf(row.id)).toMatchObject({ attempt: 1 });
@@ -241,7 +241,7 @@ describe('a worker that goes away', () => {
     herd.setCut(worker, true);
     await reach('UNKNOWN', () => rowOf(row.id).status === 'UNKNOWN');
     engine().instances.cancel(SIM_ACTOR, row.id);
-    expect(engine().viewInstance(rowOf(row.id)).displayStatus).toBe('CANCELLING');
+    expect(engine().views.instance(rowOf(row.id)).displayStatus).toBe('CANCELLING');
     engine().workers.delete(SIM_ACTOR, worker.id);
     expect(rowOf(row.id).status).toBe('CANCELLED');
   });
@@ -270,7 +270,7 @@ describe('a head that knows less than its workers', () => {
     await herd.startHead();
     await reach('ONLINE again', () => engine().state.tables.workers.get(worker.id)?.status === 'ONLINE');
     await pass(5_000);
-    const view = engine().viewWorker(engine().state.tables.workers.get(worker.id) as never);
+    const view = engine().views.worker(engine().state.tables.workers.get(worker.id) as never);
     expect(view.unknownInstances).toEqual([{ instance: row.id, attempt: 1 }]);
     expect([...worker.disk.processes.values()].filter((process) => !process.exit)).toHaveLength(1);
   });
@@ -336,7 +336,7 @@ describe('fences', () => {
     await herd.startWorker(other);
     await pass(5_000);
     expect(other.disk.processes.get(`${row.id}/1`)?.exit).toBeNull();
-    const view = engine().viewWorker(engine().state.tables.workers.get(other.id) as never);
+    const view = engine().views.worker(engine().state.tables.workers.get(other.id) as never);
     expect(view.unknownInstances).toEqual([{ instance: row.id, attempt: 1 }]);
   });
 
@@ -373,7 +373,7 @@ describe('a deletion that the worker could not be told of', () => {
     expect(worker.disk.processes.size).toBe(1);
     herd.setCut(worker, false);
     await reach('the record has gone', () => worker.disk.processes.size === 0);
-    const view = engine().viewWorker(engine().state.tables.workers.get(worker.id) as never);
+    const view = engine().views.worker(engine().state.tables.workers.get(worker.id) as never);
     expect(view.unknownInstances).toEqual([]);
     herd.killWorker(worker);
     await herd.startWorker(worker);
@@ -386,14 +386,14 @@ describe('what waits', () => {
     const giant = submit({ resources: { cpu: 100 } });
     const many = Array.from({ length: 2_000 }, () => submit({ resources: { cpu: 4, gpus: 1 } }));
     await settle(engine().state.durable());
-    expect(engine().explain(rowOf(giant.id))).toMatchObject({
+    expect(engine().views.explanation(rowOf(giant.id))).toMatchObject({
       neverFits: true,
       position: 0,
       reason: { code: 'NEVER_FITS' },
     });
-    const views = engine().viewInstances(many.map((row) => rowOf(row.id)));
+    const views = engine().views.instances(many.map((row) => rowOf(row.id)));
     expect(new Set(views.map((view) => view.reason?.code))).toEqual(new Set(['NEVER_FITS']));
-    const last = engine().explain(rowOf((many.at(-1) as InstanceRow).id));
+    const last = engine().views.explanation(rowOf((many.at(-1) as InstanceRow).id));
     expect(last.position).toBe(2_000);
     expect(last.workers[0]?.failing.map((each) => each.constraint)).toEqual(['gpus']);
   });
@@ -403,7 +403,7 @@ describe('what waits', () => {
     await empty.startHead();
     herd = empty;
     const row = submit();
-    expect(engine().explain(row).reason?.code).toBe('NO_WORKERS');
+    expect(engine().views.explanation(row).reason?.code).toBe('NO_WORKERS');
   });
 });
 
@@ -465,7 +465,7 @@ describe('what poisons', () => {
     worker.disk.failNext('launch', 1_000);
     const rows = Array.from({ length: 8 }, () => submit({ runMs: 10, resources: { cpu: 1 } }));
     await reach('all have ended', () => rows.every((row) => isFinal(rowOf(row.id).status)), 60_000);
-    const bad = engine().viewWorker(engine().state.tables.workers.get(worker.id) as never);
+    const bad = engine().views.worker(engine().state.tables.workers.get(worker.id) as never);
     expect(bad.reason).toMatchObject({ code: 'PAUSED' });
     const after = submit({ runMs: 10 });
     await reach('it has run', () => isFinal(rowOf(after.id).status));

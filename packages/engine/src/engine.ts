@@ -1,51 +1,28 @@
 /** The control plane, put together. Everything that the head's routes call is a service here. */
-import { type InstanceStatus, isFinal, isoStamp } from '@drover/core';
-import type {
-  ClusterJobView,
-  ClusterView,
-  Explanation,
-  HeadView,
-  InfraView,
-  InstanceView,
-  MachineView,
-  Reason,
-  RequestView,
-  WorkerView,
-} from '@drover/core/wire';
+import { type InstanceStatus, isoStamp } from '@drover/core';
+import type { HeadView } from '@drover/core/wire';
 import { type Actor, DEFAULT_PROJECT, SYSTEM } from './actor.ts';
 import { AuditService } from './audit/service.ts';
-import type { ClusterRow } from './clusters/row.ts';
 import { type Clusters, makeClusters } from './clusters/start.ts';
-import { viewCluster, viewClusterJob } from './clusters/view.ts';
 import { EVENTS_REMEMBERED, EventService } from './events/service.ts';
 import type { InfraService } from './infra/infra-service.ts';
 import { startDepartures } from './instances/departure.ts';
 import { dispatchController } from './instances/dispatch.ts';
-import { explainInstance } from './instances/explain.ts';
 import { InstancesByWorker } from './instances/index-by-worker.ts';
-import { doubtAll } from './instances/lost.ts';
 import { applyPlacements } from './instances/place.ts';
 import { InstanceReads } from './instances/reads.ts';
-import { reasoner } from './instances/reasons.ts';
 import { cleanupController, startEviction } from './instances/retention.ts';
 import { InstanceService } from './instances/service.ts';
-import { viewInstance } from './instances/view.ts';
-import { queuePlaces } from './jobs/queue.ts';
-import type { JobRow } from './jobs/row.ts';
 import { filesOf } from './jobs/run.ts';
 import { JoinTokenService } from './join-tokens/service.ts';
 import { archiveController } from './logs/archive.ts';
 import { LogService } from './logs/service.ts';
 import { Streams } from './logs/streams.ts';
-import type { MachineRow } from './machines/row.ts';
 import type { MachineService } from './machines/service.ts';
 import { type MachineOptions, makeMachines } from './machines/start.ts';
-import { viewInfra, viewMachine } from './machines/view.ts';
 import type { LinkPort, Ports } from './ports.ts';
 import { ProjectService } from './projects/service.ts';
 import { Reconciler } from './reconcile/reconciler.ts';
-import type { RequestRow } from './requests/row.ts';
-import { viewRequest } from './requests/view.ts';
 import { Scheduler } from './scheduler/scheduler.ts';
 import { decodeRow } from './state/codec.ts';
 import { loadEvents, loadInstances } from './state/load.ts';
@@ -56,17 +33,17 @@ import {
   type EventRow,
   type InstanceRow,
   type MetaRow,
-  type WorkerRow,
 } from './state/rows.ts';
 import { State } from './state/state.ts';
+import { StateAge } from './state-age.ts';
 import { TokenService } from './tokens/service.ts';
 import { UserService } from './users/service.ts';
+import { Views } from './views.ts';
 import { Breaker } from './workers/breaker.ts';
 import { Links } from './workers/links.ts';
 import { startLiveness, type Timing } from './workers/liveness.ts';
 import { WorkerService } from './workers/service.ts';
 import { type SessionContext, WorkerSession } from './workers/session.ts';
-import { viewWorker } from './workers/view.ts';
 
 export interface EngineOptions {
   readonly version: string;
@@ -96,17 +73,13 @@ export class Engine {
   readonly streams: Streams;
   readonly scheduler: Scheduler;
   readonly links: Links;
+  readonly views: Views;
   readonly #ports: Ports;
   readonly #session: SessionContext;
   readonly #byWorker: InstancesByWorker;
+  readonly #age: StateAge;
   readonly #startedMs: number;
   readonly #version: string;
-  /** Instances up to here were there when this head started. */
-  readonly #loadedSeq: number;
-  /** The epoch of this head at its start, and the revision that it found. */
-  readonly #began: { readonly epoch: number; readonly rev: number };
-  /** A worker has proved that this state is an older copy. */
-  #isOlderCopy = false;
 
   private constructor(
     ports: Ports,
@@ -121,11 +94,13 @@ export class Engine {
     this.#ports = ports;
     this.#version = options.version;
     this.#startedMs = ports.clock.wallMs();
-    this.#began = { epoch: state.epoch, rev: foundRev };
-    this.#loadedSeq = loaded.reduce((most, row) => Math.max(most, row.seq), 0);
     this.state = state;
     this.herd = herd;
     this.links = new Links(state, ports.clock, ports.meter);
+    this.#age = new StateAge(state, ports, this.links, {
+      rev: foundRev,
+      seq: loaded.reduce((most, row) => Math.max(most, row.seq), 0),
+    });
     this.streams = new Streams(ports.clock, ports.random);
     this.reads = new InstanceReads(state, ports);
     this.users = new UserService(state, ports);
@@ -178,6 +153,13 @@ export class Engine {
       projects: this.projects,
       poke: (controller, key) => reconciler.poke(controller, key),
     });
+    this.views = new Views({
+      state,
+      clock: ports.clock,
+      scheduler: this.scheduler,
+      links: this.links,
+      infra: this.infra,
+    });
     const reconciler: Reconciler = new Reconciler(state, ports.clock, ports.log, [
       cleanupController(state, ports),
       dispatch,
@@ -193,7 +175,7 @@ export class Engine {
       streams: this.streams,
       herd,
       timing,
-      outrun: (seen) => this.#outrun(seen),
+      outrun: (seen) => this.#age.outrun(seen),
       poke: (ids) => {
         for (const id of ids) {
           reconciler.poke(dispatch, id);
@@ -258,70 +240,16 @@ export class Engine {
     const engine = new Engine(ports, state, herd, options, instances, events, rev);
     const restored = meta.get('restored');
     if (restored !== undefined) {
-      const doubted = engine.#doubtAll();
+      const doubted = engine.#age.doubtAll();
       ports.log.warn({ backup: restored, doubted }, 'this state was restored from a backup');
     }
     await state.durable();
     return engine;
   }
 
-  /**
-   * A worker has seen a later epoch or revision than ours: this state is an older copy. Orders must not look older than
-   * they are, and nothing that may have run since is begun again.
-   */
-  #outrun(seen: { readonly epoch: number; readonly rev: number }): void {
-    const { state } = this;
-    // A revision of an earlier head that this one did not find: it began without it, however far it is by now.
-    const isMissing = !this.#isOlderCopy && seen.epoch < this.#began.epoch && seen.rev > this.#began.rev;
-    if (seen.epoch <= state.epoch && seen.rev <= state.rev && !isMissing) return;
-    const ours = { epoch: state.epoch, rev: state.rev };
-    const epoch = Math.max(seen.epoch, state.epoch) + 1;
-    state.raiseEpoch(epoch);
-    state.raiseRev(seen.rev);
-    state.transact(SYSTEM, (tx) => {
-      const row = tx.get('meta', 'epoch');
-      if (row) tx.put('meta', { ...row, value: String(epoch) });
-    });
-    // Once: a worker that says so over and over takes nothing back.
-    const doubted = this.#isOlderCopy ? 0 : this.#doubtAll();
-    this.#isOlderCopy = true;
-    this.#ports.log.warn(
-      { seen: { epoch: seen.epoch, rev: seen.rev }, ours, doubted },
-      'a worker has seen a later state: this one is an older copy; nothing is stopped or begun again because of it',
-    );
-  }
-
-  /** @returns how many instances wait for their worker or a person to say how they stand */
-  #doubtAll(): number {
-    const isConfirmed = (workerId: string): boolean => this.links.get(workerId)?.settled === true;
-    return doubtAll(this.state, this.#ports, this.#loadedSeq, isConfirmed);
-  }
-
   /** A worker's link has opened; its messages go to what is returned. */
   openSession(workerId: string, port: LinkPort): WorkerSession {
     return new WorkerSession(this.#session, workerId, port);
-  }
-
-  viewInstances(rows: readonly InstanceRow[]): InstanceView[] {
-    const reason = reasoner(this.state, this.scheduler);
-    return rows.map((row) => viewInstance(row, reason(row)));
-  }
-
-  viewInstance(row: InstanceRow): InstanceView {
-    const reason: Reason | null = isFinal(row.status)
-      ? row.reason
-      : reasoner(this.state, this.scheduler)(row);
-    return viewInstance(row, reason);
-  }
-
-  viewWorker(row: WorkerRow): WorkerView {
-    return viewWorker(
-      row,
-      this.scheduler.ledger,
-      this.links,
-      this.#ports.clock.wallMs(),
-      this.#ports.clock.monoMs(),
-    );
   }
 
   /** What instances on this worker lay out now. */
@@ -335,36 +263,6 @@ export class Engine {
     for (const job of this.state.liveJobs.all())
       if (filesOf(job).some((file) => file.tree === tree)) return true;
     return false;
-  }
-
-  viewCluster(row: ClusterRow): ClusterView {
-    return viewCluster(this.state, this.scheduler.summariser(), row);
-  }
-
-  viewClusterJobs(cluster: ClusterRow, rows: readonly JobRow[]): ClusterJobView[] {
-    const place = queuePlaces(this.state, cluster);
-    return rows.map((row) => viewClusterJob(cluster, row, place.get(row.id) ?? 0));
-  }
-
-  viewClusterJob(cluster: ClusterRow, row: JobRow): ClusterJobView {
-    return this.viewClusterJobs(cluster, [row])[0] as ClusterJobView;
-  }
-
-  viewRequest(row: RequestRow): RequestView {
-    return viewRequest(this.state, row);
-  }
-
-  viewMachine(row: MachineRow): MachineView {
-    return viewMachine(row, this.#ports.clock.wallMs());
-  }
-
-  viewInfra(): InfraView[] {
-    return this.infra.describe().map(viewInfra);
-  }
-
-  /** Why it is as it is, and what happens next. */
-  explain(row: InstanceRow): Explanation {
-    return explainInstance(this.state, this.scheduler, row, this.viewInstance(row));
   }
 
   async viewHead(): Promise<Omit<HeadView, 'tls'>> {

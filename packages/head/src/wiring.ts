@@ -4,6 +4,7 @@ import type { Server as SecureServer } from 'node:https';
 import type { AddressInfo } from 'node:net';
 import { join } from 'node:path';
 import { registerPylet, registerSkypilot } from '@drover/compat';
+import { isLoopback } from '@drover/core';
 import { Engine, type Logger, type Timing } from '@drover/engine';
 import type { FastifyInstance, FastifyRequest } from 'fastify';
 import { adminToken } from './auth/admin-token.ts';
@@ -44,7 +45,7 @@ import { openOutbound } from './outbound/client.ts';
 import { openStore } from './store/open-store.ts';
 import { openTelemetry } from './telemetry/telemetry.ts';
 import { openTls, type TlsOptions } from './tls/head-tls.ts';
-import { type HeadNames, isHereOnly, machineName, ownHost } from './tls/names.ts';
+import { type HeadNames, machineName, ownHost } from './tls/names.ts';
 
 export interface HeadOptions {
   /** The state folder, held by the caller's lock. */
@@ -191,12 +192,10 @@ export async function startHead(options: HeadOptions): Promise<Head> {
     cookie: TOKEN_COOKIE,
     actorOf,
     bearerOf: (request) => request.bearer,
-    projectsOf(request) {
-      const found = projectsOf(engine, request.bearer);
-      door.looksInto(request, found);
-      return found;
-    },
+    projectsOf: (request) => projectsOf(engine, request.bearer),
     within: door.within,
+    somewhere: door.somewhere,
+    looksInto: door.looksInto,
     abortOf: context.abortOf,
   });
   const links = makeControlLinks(engine, guard, hosts, log, { limits, denials: door.denials });
@@ -208,7 +207,7 @@ export async function startHead(options: HeadOptions): Promise<Head> {
   const { port } = app.server.address() as AddressInfo;
   const host = ownHost(names, tls?.names ?? null);
   const url = `${tls ? 'https' : 'http'}://${host.includes(':') ? `[${host}]` : host}:${port}`;
-  if (!tls && !isHereOnly(options.host))
+  if (!tls && !isLoopback(options.host))
     log.warn(
       { host: options.host },
       'other machines reach this head without TLS: tokens and data travel readable',

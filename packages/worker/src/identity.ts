@@ -6,7 +6,7 @@ import { randomUUID } from 'node:crypto';
 import { renameSync, statSync, writeFileSync } from 'node:fs';
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { isUuid } from '@drover/core';
+import { isLoopback, isUuid } from '@drover/core';
 import type { ErrorBody, JoinReply } from '@drover/core/wire';
 import type { Memory } from './agent/index.ts';
 import { type HeadAddress, isMistrust, whyFailed } from './link/head-address.ts';
@@ -86,8 +86,6 @@ export async function readIdentity(stateDir: string): Promise<Identity | null> {
 export const writeIdentity = (stateDir: string, identity: Identity): void =>
   writeAtomic(join(stateDir, 'identity.json'), `${JSON.stringify(identity)}\n`);
 
-const HERE = /^http:\/\/(?:127\.[\d.]+|\[::1\]|localhost)(?::|\/|$)/i;
-
 /**
  * The head with the authority that this worker trusts: the one that it was told now, else the one of its identity. What
  * it is told now is kept from then on: who starts it can also write its folder.
@@ -101,7 +99,7 @@ export function trustedHead(
 ): HeadAddress {
   const known = identity?.ca ?? null;
   const ca = given.ca ?? known;
-  if (ca !== null && given.url.startsWith('http:') && !HERE.test(given.url))
+  if (ca !== null && given.url.startsWith('http:') && !isLoopback(new URL(given.url).hostname))
     throw new HeadUntrusted(
       `this worker trusts one authority only, and ${given.url} is plain HTTP, which shows none: say https://`,
     );

@@ -96,3 +96,39 @@ it('stays as it is when the head refuses to renew it', async () => {
   secret.close();
   await new Promise((resolve) => server.close(resolve));
 });
+
+it('has one plan, also when the head refuses it while it is being renewed, and none when it is closed', async () => {
+  const plans = new Set<() => void>();
+  const after = (_ms: number, work: () => void) => {
+    plans.add(work);
+    return { cancel: () => void plans.delete(work) };
+  };
+  let heard: (answer: () => void) => void = () => undefined;
+  const asked = new Promise<() => void>((resolve) => {
+    heard = resolve;
+  });
+  const server = createServer((_request, response) => {
+    const reply = JSON.stringify({ token: 'drvw_2', ttlS: 100, renewAfterS: 50 });
+    heard(() => void response.end(reply));
+  });
+  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+  const head = { url: `http://127.0.0.1:${(server.address() as AddressInfo).port}`, ca: null };
+  const earlier = [{ token: 'drvw_0', obtainedMs: Date.now() }];
+  const identity = { workerId: 'w', herd: 'h', token: 'drvw_1', earlier };
+  const secret = keepSecret({ stateDir: dir, head, identity, log, after });
+  const [first = () => undefined] = plans;
+  plans.clear();
+  first();
+  const answer = await asked;
+  expect(secret.refused()).toBe(true);
+  const [second] = plans;
+  answer();
+  // The one that was planned at the refusal is replaced by what the renewal says.
+  await expect.poll(() => plans.size === 1 && !plans.has(second as () => void)).toBe(true);
+  expect(secret.token).toBe('drvw_2');
+  secret.close();
+  expect(plans.size).toBe(0);
+  expect(secret.refused()).toBe(true);
+  expect(plans.size).toBe(0);
+  await new Promise((resolve) => server.close(resolve));
+});

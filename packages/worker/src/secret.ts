@@ -14,6 +14,16 @@ const FIRST_MS = 30_000;
 /** So that a herd that joined at once does not come at once for ever. */
 const JITTER = 0.2;
 
+interface Planned {
+  cancel(): void;
+}
+type After = (ms: number, work: () => void) => Planned;
+
+const byTimer: After = (ms, work) => {
+  const timer = setTimeout(work, ms).unref();
+  return { cancel: () => clearTimeout(timer) };
+};
+
 export interface KeptSecret extends Secret {
   /**
    * The head did not take it: the next call shows the one before it, and after the oldest the newest again.
@@ -30,15 +40,20 @@ export function keepSecret(options: {
   readonly head: HeadAddress;
   readonly identity: Identity;
   readonly log: Logger;
+  /** Default: by this process's timers, which do not keep it alive. */
+  readonly after?: After;
 }): KeptSecret {
-  const { stateDir, head, log } = options;
+  const { stateDir, head, log, after = byTimer } = options;
   let identity = options.identity;
   let shown = identity.token;
-  let timer: NodeJS.Timeout | undefined;
+  let planned: Planned | null = null;
+  let isClosed = false;
 
   const renew = async (): Promise<void> => {
     const { status, text } = await postJson(head, '/v1/link/identity', shown, {});
     if (status !== 200) throw new Error(`the head answered ${status}`);
+    // Whoever has closed it has given the folder back: another process may write there now.
+    if (isClosed) return;
     const { token, ttlS, renewAfterS } = JSON.parse(text) as IdentityReply;
     const now = Date.now();
     const next: Identity = { ...withEarlier(identity, now), token, obtainedMs: now, ttlS, renewAfterS };
@@ -48,20 +63,20 @@ export function keepSecret(options: {
     shown = token;
     log.info({ renewAfterS }, 'the identity of this worker was renewed');
   };
+  /** There is one plan: a refusal may come while the call of the one before is still under way. */
   const plan = (waitMs: number): void => {
-    timer = setTimeout(
-      () => {
-        renew().then(
-          () => plan(dueInMs(identity)),
-          (err: unknown) => {
-            log.warn({ err: whyFailed(err as Error) }, 'the identity could not be renewed yet; trying again');
-            plan(RETRY_MS);
-          },
-        );
-      },
-      waitMs * (1 + JITTER * Math.random()),
-    );
-    timer.unref();
+    planned?.cancel();
+    planned = null;
+    if (isClosed) return;
+    planned = after(waitMs * (1 + JITTER * Math.random()), () => {
+      renew().then(
+        () => plan(dueInMs(identity)),
+        (err: unknown) => {
+          log.warn({ err: whyFailed(err as Error) }, 'the identity could not be renewed yet; trying again');
+          plan(RETRY_MS);
+        },
+      );
+    });
   };
   plan(dueInMs(identity));
   return {
@@ -74,12 +89,14 @@ export function keepSecret(options: {
       shown = older ?? identity.token;
       if (older === undefined) return false;
       // An older one may have little time left: if it is taken, the next one is asked for soon.
-      clearTimeout(timer);
       plan(FIRST_MS);
       return true;
     },
     renew,
-    close: () => clearTimeout(timer),
+    close() {
+      isClosed = true;
+      planned?.cancel();
+    },
   };
 }
 

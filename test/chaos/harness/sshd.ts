@@ -114,7 +114,7 @@ export class SshHosts {
     const ended = new Promise((resolve) => server.once('exit', resolve));
     server.kill('SIGKILL');
     await ended;
-    for (const pid of await this.#sessions(name)) process.kill(pid, 'SIGKILL');
+    for (const pid of await this.#sessions(name)) killIfThere(pid);
   }
 
   /** Its processes for single connections. */
@@ -173,5 +173,14 @@ async function alone<T>(act: () => Promise<T>): Promise<T> {
     return await act();
   } finally {
     rmdirSync(LOCK);
+  }
+}
+
+/** Many of them end by themselves when their server does. */
+function killIfThere(pid: number): void {
+  try {
+    process.kill(pid, 'SIGKILL');
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code !== 'ESRCH') throw error;
   }
 }

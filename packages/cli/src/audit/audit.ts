@@ -39,11 +39,15 @@ export async function audit(call: Call): Promise<number> {
   return 0;
 }
 
+/** Two changes of one thing tell apart by what they made of it. */
+const movedTo = ({ from, to }: AuditView): string =>
+  from === null || to === null || from === to ? '' : `: ${from} -> ${to}`;
+
 function lineOf(view: AuditView): string {
   const what =
     view.noun === 'calls'
       ? view.id
-      : `${view.noun} ${`${view.name ?? ''} (${shortId(view.id)})`.trim()} ${view.type}`;
+      : `${view.noun} ${`${view.name ?? ''} (${shortId(view.id)})`.trim()} ${view.type}${movedTo(view)}`;
   const why = view.reason === null ? '' : `: ${view.reason.message}`;
   const where = view.source === null ? '' : ` from ${view.source}`;
   return oneLine(

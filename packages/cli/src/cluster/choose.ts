@@ -1,15 +1,7 @@
 /** The clusters that a command line means. */
 import type { Client, ClusterView } from '@drover/client';
+import { globMatcher } from '@drover/core';
 import { UsageError } from '../errors.ts';
-
-/** `train-*`: any characters in place of the star, one in place of the question mark. */
-export function matches(pattern: string, name: string): boolean {
-  const source = pattern
-    .replace(/[.+^${}()|[\]\\]/g, '\\$&')
-    .replaceAll('*', '.*')
-    .replaceAll('?', '.');
-  return new RegExp(`^${source}$`).test(name);
-}
 
 /**
  * @param words names or patterns; a name that matches nothing is an error, a pattern that does is not
@@ -26,7 +18,8 @@ export async function chooseClusters(
   const chosen = new Map<string, ClusterView>();
   for (const word of words) {
     const isPattern = /[*?]/.test(word);
-    const found = there.filter(({ name }) => (isPattern ? matches(word, name) : name === word));
+    const isMeant = isPattern ? globMatcher(word) : (name: string) => name === word;
+    const found = there.filter(({ name }) => isMeant(name));
     // The head says it in its own words.
     if (found.length === 0 && !isPattern) await client.clusters.get(word);
     for (const view of found) chosen.set(view.name, view);

@@ -20,23 +20,27 @@ export async function setContext(call: Call): Promise<number> {
   // Constructing a client checks address and project.
   const url = flags.url === undefined ? undefined : new Client({ url: flags.url }).url;
   if (flags.project) new Client({ project: flags.project });
-  const ca = flags.ca === undefined ? undefined : await readCa(flags.ca);
+  const ca = flags.ca ? await readCa(flags.ca) : undefined;
   let used = '';
   await changeConfigFile(config.path, (values) => {
     const contexts = tableIn(config.path, values, 'contexts') ?? {};
     const before = contexts[name];
     const old = typeof before === 'object' && before !== null ? (before as Record<string, unknown>) : {};
     if (url === undefined && old.url === undefined) throw new UsageError('a new context needs --url');
-    const { caFile, project: earlier, ...rest } = old;
-    const project = flags.project ?? earlier;
     used = url ?? String(old.url);
-    const next = {
-      ...rest,
-      url: used,
-      ...(flags.tokenFile !== undefined && { tokenFile: resolve(flags.tokenFile) }),
-      ...(ca !== undefined ? { ca } : caFile !== undefined && { caFile }),
-      ...(typeof project === 'string' && project !== '' && { project }),
-    };
+    const next: Record<string, unknown> = { ...old, url: used };
+    // Of two ways to say one thing the newer holds.
+    if (flags.tokenFile !== undefined) {
+      delete next.token;
+      next.tokenFile = resolve(flags.tokenFile);
+    }
+    if (flags.ca !== undefined) {
+      delete next.caFile;
+      delete next.ca;
+      if (ca !== undefined) next.ca = ca;
+    }
+    if (flags.project !== undefined) delete next.project;
+    if (flags.project) next.project = flags.project;
     return { ...values, contexts: { ...contexts, [name]: next } };
   });
   terminal.out(`context ${name} is ${used}; choose it with "drover config use-context ${name}"`);

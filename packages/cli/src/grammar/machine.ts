@@ -54,7 +54,7 @@ function config(run: Run): Command {
     .argument('<name>', 'its name')
     .option('--url <url>', 'address of the head')
     .option('--token-file <file>', 'file that holds the token')
-    .option('--ca <ca>', 'authority to trust: ca_... or a PEM file, which is read now')
+    .option('--ca <ca>', 'authority to trust: ca_... or a PEM file, which is read now; "" for none')
     .option('--project <name>', 'what its calls are for; "" for none');
   set.action(async () => await run(set, async () => (await import('../config/set-context.ts')).setContext));
   return noun.addCommand(show).addCommand(path).addCommand(use).addCommand(set);

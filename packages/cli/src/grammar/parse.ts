@@ -46,7 +46,7 @@ export const duration = (text: string): number => parseDurationMs(text) ?? refus
 /** As long as a token may live. */
 export const tokenLife = (text: string): number => {
   const ms = someTime(text);
-  return ms <= MOST_TOKEN_LIFE_MS ? ms : refuse('at most 3650d; --forever for no end');
+  return ms <= MOST_TOKEN_LIFE_MS ? ms : refuse('at most 3650d');
 };
 
 /** A duration that is not zero. */

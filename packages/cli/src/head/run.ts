@@ -1,16 +1,18 @@
 import { existsSync } from 'node:fs';
-import { isIP } from 'node:net';
 import { resolve } from 'node:path';
+import { isLoopback } from '@drover/core';
 import type { Call } from '../call.ts';
 import { Failure, UsageError } from '../errors.ts';
 import { headFolder } from '../settings/state.ts';
+import { quote } from '../text/shell.ts';
 import { surviveClosedPipe } from '../text/terminal.ts';
 import { unknownVerb } from '../worker/run.ts';
 import { checkLogLevel } from './log-level.ts';
 import { checkStore } from './store.ts';
 import { checkTls, type TlsFlags } from './tls.ts';
 
-interface Flags extends TlsFlags {
+/** The flags of `drover head`. */
+export interface HeadFlags extends TlsFlags {
   readonly json?: boolean;
   readonly state?: string;
   readonly store?: string;
@@ -39,32 +41,22 @@ export const DEFAULT_PORT = 3768;
 
 /** `drover head`: one head in the foreground. Says on standard output when it serves. */
 export async function runHead(call: Call): Promise<number> {
-  const flags = call.command.opts<Flags>();
+  const flags = call.command.opts<HeadFlags>();
   const { terminal, args } = call;
   if (args[0] !== undefined) throw unknownVerb('head', args[0], ['status', 'backup', 'restore', 'install']);
-  const host = flags.host ?? '127.0.0.1';
-  const tls = checkTls(flags);
-  if (tls === null && !isLoopback(host)) {
-    if (!flags.insecureBind) {
-      throw new UsageError(
-        `--host ${host} can be reached from other machines, and there is no TLS: tokens and data would travel readable`,
-        'add --tls; or say --insecure-bind where you trust the network',
-      );
-    }
+  const { host, isOpen, ...checked } = checkHeadFlags(flags);
+  if (isOpen)
     terminal.say(
       `drover: listening on ${host} without TLS (--insecure-bind): tokens and data travel readable`,
     );
-  }
-  checkTimes(flags);
   surviveClosedPipe();
   const port = flags.port ?? DEFAULT_PORT;
   const serving = call.hooks.runHead({
     state: resolve(flags.state || headFolder(call.env)),
-    store: checkStore(flags.store),
+    ...checked,
     host,
     port,
     alsoListen: flags.alsoListen ?? null,
-    tls,
     tlsNames: flags.tlsName ?? [],
     allowHosts: flags.allowHost ?? [],
     allowOutbound: flags.allowOutbound ?? [],
@@ -73,24 +65,52 @@ export async function runHead(call: Call): Promise<number> {
     ...(flags.ping !== undefined && { pingMs: flags.ping }),
     ...(flags.suspectAfter !== undefined && { leaseMs: flags.suspectAfter }),
     ...(flags.offlineAfter !== undefined && { offlineMs: flags.offlineAfter }),
-    sshPools: fileOf(flags.sshPools),
-    fakeInfra: fileOf(flags.fakeInfra),
-    advertiseUrl: checkUrl(flags.advertiseUrl),
     localForUsers: flags.localForUsers ?? false,
     unknownMachines: flags.unknownMachines === 'REMOVE' ? 'remove' : 'report',
     traces: flags.traces ?? false,
-    logLevel: checkLogLevel(flags.logLevel),
     onReady(ready) {
       terminal.out(
         flags.json
           ? JSON.stringify(ready)
-          : `head ${ready.herd} serves at ${ready.url}\nits admin token lies in ${ready.tokenFile}`,
+          : [
+              `head ${ready.herd} serves at ${ready.url}`,
+              `its admin token lies in ${ready.tokenFile}`,
+              // Elsewhere than where it is looked for.
+              ...(flags.state ? [`call it with: export DROVER_STATE=${quote(resolve(flags.state))}`] : []),
+            ].join('\n'),
       );
     },
   });
   return await serving.catch((error: unknown) => {
     throw portFailure(error) ?? error;
   });
+}
+
+/**
+ * Those that must fit: what a head would refuse at its start.
+ * @returns them as the head takes them; `isOpen`: it can be reached from elsewhere, without TLS
+ * @throws {UsageError}
+ */
+export function checkHeadFlags(flags: HeadFlags) {
+  const host = flags.host ?? '127.0.0.1';
+  const tls = checkTls(flags);
+  const isOpen = tls === null && !isLoopback(host);
+  if (isOpen && !flags.insecureBind)
+    throw new UsageError(
+      `--host ${host} can be reached from other machines, and there is no TLS: tokens and data would travel readable`,
+      'add --tls; or say --insecure-bind where you trust the network',
+    );
+  checkTimes(flags);
+  return {
+    host,
+    tls,
+    isOpen,
+    store: checkStore(flags.store),
+    sshPools: fileOf(flags.sshPools),
+    fakeInfra: fileOf(flags.fakeInfra),
+    advertiseUrl: checkUrl(flags.advertiseUrl),
+    logLevel: checkLogLevel(flags.logLevel),
+  };
 }
 
 function portFailure(error: unknown): Failure | null {
@@ -119,13 +139,7 @@ function checkUrl(text: string | undefined): string | null {
   return text.replace(/(?<!\/)\/+$/, '');
 }
 
-/** Only programs of this machine come to it. */
-export function isLoopback(host: string): boolean {
-  if (host === 'localhost' || host === '::1') return true;
-  return isIP(host) === 4 && host.startsWith('127.');
-}
-
-function checkTimes({ ping, suspectAfter, offlineAfter }: Flags): void {
+function checkTimes({ ping, suspectAfter, offlineAfter }: HeadFlags): void {
   if (ping !== undefined && suspectAfter !== undefined && suspectAfter <= ping)
     throw new UsageError('--suspect-after must be longer than --ping');
   if (suspectAfter !== undefined && offlineAfter !== undefined && offlineAfter < suspectAfter)

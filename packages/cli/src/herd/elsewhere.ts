@@ -1,7 +1,7 @@
 import { hostname, networkInterfaces } from 'node:os';
 import type { Client } from '@drover/client';
+import { isLoopback } from '@drover/core';
 import type { Call, Env } from '../call.ts';
-import { isLoopback } from '../head/run.ts';
 import { stateRoot } from '../settings/state.ts';
 import { readHerdFile } from './files.ts';
 
@@ -23,9 +23,21 @@ function addressHere(): string {
   return all.find(({ internal, family }) => !internal && family === 'IPv4')?.address ?? hostname();
 }
 
-/** What a command on another machine says of the head: its address, and the authority to trust as a flag. */
-export async function headFor(call: Call, client: Client): Promise<{ url: string; caFlag: string }> {
+/** What a command on another machine says of the head. */
+export interface Elsewhere {
+  readonly url: string;
+  /** The authority to trust, as a flag. */
+  readonly caFlag: string;
+  /** Why it is of no use on another machine; null: it is. */
+  readonly note: string | null;
+}
+
+export async function headFor(call: Call, client: Client): Promise<Elsewhere> {
   const { tls } = await client.head.get();
   const ca = client.url.startsWith('https:') ? (tls?.ca ?? null) : null;
-  return { url: urlElsewhere(call.env, client.url), caFlag: ca === null ? '' : ` --ca ${ca}` };
+  const url = urlElsewhere(call.env, client.url);
+  const note = isLoopback(new URL(url).hostname)
+    ? `only this machine reaches the head at ${url}; others reach one of "drover up --host 0.0.0.0", or of "drover head --host ADDRESS --tls"`
+    : null;
+  return { url, caFlag: ca === null ? '' : ` --ca ${ca}`, note };
 }

@@ -14,7 +14,7 @@ export interface Background {
 
 /** These say which herd and which flags are meant for this call, not for the processes that it starts. */
 const OURS =
-  /^DROVER_(HEAD|TOKEN|CA|CONTEXT|STATE|STORE|JOIN_TOKEN|PORT|HOST|NAME|ADDRESS|INSTANCE.*|ATTEMPT|WORKERS|CPUS|MEMORY|DISK|GPUS|JSON)$/;
+  /^DROVER_(HEAD|TOKEN|CA|PROJECT|CONTEXT|STATE|STORE|JOIN_TOKEN|PORT|HOST|NAME|ADDRESS|INSTANCE.*|ATTEMPT|WORKERS|CPUS|MEMORY|DISK|GPUS|JSON)$/;
 
 /**
  * Starts `drover VERB` in a session of its own, its log in the folder, and waits until it serves. It outlives this

@@ -2,10 +2,11 @@ import { rmSync, statSync, writeFileSync } from 'node:fs';
 import { availableParallelism, totalmem } from 'node:os';
 import { join } from 'node:path';
 import type { Client } from '@drover/client';
+import { isLoopback } from '@drover/core';
 import type { Env } from '../call.ts';
 import { clientOf } from '../connect.ts';
 import { Failure } from '../errors.ts';
-import { DEFAULT_PORT, isLoopback } from '../head/run.ts';
+import { DEFAULT_PORT } from '../head/run.ts';
 import { stateRoot } from '../settings/state.ts';
 import {
   type HerdFile,
@@ -39,7 +40,8 @@ export interface HerdMember {
 
 /** What runs now. */
 export interface Herd {
-  readonly head: HerdMember & HeadLine;
+  /** `host`: the address that it is bound to. */
+  readonly head: HerdMember & HeadLine & { readonly host: string };
   readonly workers: readonly (HerdMember & { readonly workerId: string })[];
 }
 
@@ -67,7 +69,8 @@ export async function startHerd(env: Env, wishes: HerdWishes, say: (line: string
       cpus: wishes.cpus ?? before.cpus,
       memoryMiB: wishes.memoryMiB ?? before.memoryMiB,
       gpus: wishes.gpus ?? before.gpus,
-      host: wishes.host ?? before.host,
+      // One that ran before stays where it is bound, whatever is wished.
+      host: head.started ? head.host : before.host,
     };
     writeHerdFile(root, wanted);
     const opened = headIn({ ...head });
@@ -87,7 +90,13 @@ async function startHeadIfMissing(
 ): Promise<Herd['head']> {
   const folder = join(root, 'head');
   const holder = holderOf(folder);
-  if (holder !== null) return { ...(await readyFile(folder, holder)), pid: holder.pid, started: false };
+  if (holder !== null)
+    return {
+      ...(await readyFile(folder, holder)),
+      host: before.host ?? LOOPBACK,
+      pid: holder.pid,
+      started: false,
+    };
   // At its old address its workers find it again.
   const port = wishes.port ?? (before.url === undefined ? DEFAULT_PORT : Number(new URL(before.url).port));
   say('starting the head');
@@ -97,7 +106,7 @@ async function startHeadIfMissing(
     env: {},
     startMs: START_MS,
   });
-  return { ...headLine(ready), pid, started: true };
+  return { ...headLine(ready), host, pid, started: true };
 }
 
 /** A head that has just been started by someone else may not have written its file yet. */

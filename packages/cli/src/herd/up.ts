@@ -20,24 +20,31 @@ export async function up(call: Call): Promise<number> {
   const say = terminal.errIsTty && !flags.json ? terminal.say : () => undefined;
   const herd = await startHerd(env, { workers, cpus, memoryMiB, gpus, port, host }, say);
   if (flags.json) {
-    const { url, tokenFile, herd: id, pid } = herd.head;
+    const { url, tokenFile, caFile, herd: id, pid } = herd.head;
     const list = herd.workers.map((one) => ({ workerId: one.workerId, pid: one.pid }));
-    terminal.out(JSON.stringify({ url, tokenFile, herd: id, pid, workers: list }));
-    return 0;
-  }
-  const { url } = herd.head;
-  for (const line of linesOf(herd, urlElsewhere(env, url))) terminal.out(line);
-  if (port !== undefined && port !== 0 && new URL(url).port !== String(port)) {
-    terminal.say(`the head runs already and keeps its address; --port ${port} counts after "drover down"`);
-  }
-  if (host !== undefined && !herd.head.started)
-    terminal.say(
-      `the head runs already and stays where it is bound; --host ${host} counts after "drover down"`,
-    );
-  if (workers !== undefined && herd.workers.length > workers) {
-    terminal.say(`${herd.workers.length} workers run already; none was ended`);
-  }
+    const urlForOthers = urlElsewhere(env, url);
+    terminal.out(JSON.stringify({ url, urlForOthers, tokenFile, caFile, herd: id, pid, workers: list }));
+  } else for (const line of linesOf(herd, urlElsewhere(env, herd.head.url))) terminal.out(line);
+  for (const line of notesOf(herd, flags)) terminal.say(line);
   return 0;
+}
+
+/** What was wished and is not so. */
+function notesOf({ head, workers }: Herd, wishes: Flags): string[] {
+  const { port, host } = wishes;
+  const again = (flag: string): string =>
+    `the head runs already; for ${flag}: "drover down", then this again`;
+  return [
+    ...(port !== undefined && port !== 0 && new URL(head.url).port !== String(port)
+      ? [again(`--port ${port}`)]
+      : []),
+    ...(host !== undefined && host !== head.host
+      ? [again(`--host ${host} (it is bound to ${head.host})`)]
+      : []),
+    ...(wishes.workers !== undefined && workers.length > wishes.workers
+      ? [`${workers.length} workers run already; none was ended`]
+      : []),
+  ];
 }
 
 /** @param elsewhere the address of the head for other machines */

@@ -3,9 +3,11 @@ import { text as readAll } from 'node:stream/consumers';
 import { Client } from '@drover/client';
 import { useContext } from '@drover/client/local';
 import type { Call, ClientFlags } from '../call.ts';
-import { locateHead, openClient } from '../connect.ts';
+import { clientOf, locateHead } from '../connect.ts';
 import { UsageError } from '../errors.ts';
 import { printJson, wantsJson } from '../output.ts';
+import { tableOf } from '../settings/file.ts';
+import { hasUserInfo } from '../settings/secret.ts';
 import { readSecret } from './read-secret.ts';
 
 type Flags = ClientFlags & { readonly name?: string; readonly tokenFile?: string; readonly project?: string };
@@ -18,20 +20,22 @@ export async function login(call: Call): Promise<number> {
   const { command, args, terminal, config } = call;
   const flags = command.opts<Flags>();
   if (args.length > 1) throw new UsageError(`unexpected word "${args[1]}"`);
-  const name = flags.name ?? flags.context;
-  if (name !== undefined && !/^[\w.-]{1,64}$/.test(name))
-    throw new UsageError(`"${name}" cannot be the name of a context`, 'letters, digits, _ . and -');
+  const wished = flags.name ?? flags.context;
+  if (wished !== undefined && !/^[\w.-]{1,64}$/.test(wished))
+    throw new UsageError(`"${wished}" cannot be the name of a context`, 'letters, digits, _ . and -');
   refuseToldTokens(flags, args[0]);
   const found = await locateHead({ ...flags, ...(args[0] !== undefined && { head: args[0] }) }, call.env);
+  // With no address the context in use is renewed.
+  const key = wished ?? found.context ?? new URL(found.url).host.replace(/[^\w.-]/g, '-');
+  const project = flags.project ?? projectOf(config, key, found.url);
   const token = await tokenFrom(call, flags);
-  const client = openClient({ ...found, token }, 0);
+  const client = clientOf({ ...found, token, project: project ?? null }, 0);
   const me = await client.head.whoami();
-  const key = name ?? new URL(client.url).host.replace(/[^\w.-]/g, '-');
   await useContext(config.path, key, {
     url: client.url,
     token,
     ...(found.ca !== undefined && { ca: found.ca }),
-    ...(flags.project !== undefined && { project: flags.project }),
+    ...(project !== undefined && { project }),
   });
   if (wantsJson(call))
     printJson(call, { context: key, url: client.url, user: me.user.name, project: me.project });
@@ -42,9 +46,15 @@ export async function login(call: Call): Promise<number> {
   return 0;
 }
 
+/** What the context of that name says, if it is one of that head. */
+function projectOf(config: Call['config'], key: string, head: string): string | undefined {
+  const { url, project } = Object(tableOf(config, 'contexts')?.[key]) as Record<string, unknown>;
+  return url === head && typeof project === 'string' ? project : undefined;
+}
+
 /** @throws {UsageError} for a token on the command line */
 function refuseToldTokens({ token, head }: Flags, url: string | undefined): void {
-  const isInUrl = [url, head].some((each) => each !== undefined && /^(?:[^/]*\/\/)?[^/?#]*@/.test(each));
+  const isInUrl = [url, head].some((each) => each !== undefined && hasUserInfo(each));
   if (token === undefined && !isInUrl) return;
   throw new UsageError(
     'a token on the command line is seen by others in the list of processes, and stays in the history of the shell',

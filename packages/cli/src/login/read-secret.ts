@@ -1,7 +1,7 @@
 import { createInterface } from 'node:readline';
 import { Writable } from 'node:stream';
 import type { Call } from '../call.ts';
-import { UsageError } from '../errors.ts';
+import { Failure, UsageError } from '../errors.ts';
 
 /** Asks for a text that does not appear while it is typed. @throws {UsageError} when nobody can answer */
 export async function readSecret(call: Call, question: string): Promise<string> {
@@ -17,7 +17,7 @@ export async function readSecret(call: Call, question: string): Promise<string> 
   try {
     return await new Promise<string>((resolve, reject) => {
       lines.once('line', resolve);
-      lines.once('SIGINT', () => reject(new UsageError('interrupted')));
+      lines.once('SIGINT', () => reject(new Failure('interrupted', { exitCode: 130 })));
       lines.once('close', () => resolve(''));
     });
   } finally {

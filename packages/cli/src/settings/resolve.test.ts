@@ -14,6 +14,7 @@ function parse(
   let chosen: Command | undefined;
   const head = makeCommand('head', '')
     .option('--port <n>', '', whole(0, 65_535))
+    .option('--token <token>')
     .option('--also-listen <n>', '', whole(0))
     .option('--trust-loopback')
     .addOption(new Option('--mode <m>').choices(['a', 'b']));
@@ -49,6 +50,7 @@ describe('settings', () => {
     [{ DROVER_TRUST_LOOPBACK: 'maybe' }, {}, 'DROVER_TRUST_LOOPBACK: expected true or false, not "maybe"'],
     [{ DROVER_MODE: 'c' }, {}, 'DROVER_MODE: expected one of a, b, not "c"'],
     [{}, { head: { prot: 1 } }, '/c/config.toml: [head] has an unknown key "prot"'],
+    [{}, { head: { token: 'x' } }, '/c/config.toml: [head] has "token", which is not read from there'],
     [{}, { head: 3 }, '/c/config.toml: "head" must be a table, such as [head]'],
     [{}, { head: { port: 'x' } }, '/c/config.toml: head.port: Expected a whole number from 0 to 65535.'],
   ])('are refused where they stand: %j %j', (env, values, message) =>

@@ -18,6 +18,8 @@ const OWN_RULES = new Set([
   'all',
   'allOffline',
 ]);
+/** What says which head is meant, and who calls. */
+const OF_CONTEXTS = new Set(['head', 'token', 'ca', 'project']);
 /** The processes of Drover: their variables bear no verb. */
 const PROCESSES = new Set(['head', 'worker', 'up']);
 
@@ -81,10 +83,16 @@ function valueBeforeVerb(command: Command, key: string): unknown {
 }
 
 function checkKeys(command: Command, table: Readonly<Record<string, unknown>>, path: string): void {
-  const names = command.options.map((option) => option.name());
+  const isKept = (option: Option): boolean => !OWN_RULES.has(option.attributeName());
+  const names = command.options.filter(isKept).map((option) => option.name());
   for (const key of Object.keys(table)) {
     const name = key.replaceAll('_', '-');
     if (names.includes(name)) continue;
+    if (command.options.some((option) => option.name() === name))
+      throw new UsageError(
+        `${path}: [${command.name()}] has "${key}", which is not read from there`,
+        OF_CONTEXTS.has(name) ? 'contexts say it: "drover config set-context NAME ..."' : undefined,
+      );
     const near = nearest(name, names);
     throw new UsageError(
       `${path}: [${command.name()}] has an unknown key "${key}"`,

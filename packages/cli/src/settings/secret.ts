@@ -1,14 +1,25 @@
 import { statSync } from 'node:fs';
 import { UsageError } from '../errors.ts';
 
+/** A password in the address of a database: before the host, or as a parameter. */
+export const hasPassword = (address: string): boolean =>
+  /^[a-z]+:\/\/[^/@]*:[^/@]*@|[?&](?:ssl)?password=/i.test(address);
+
+/** A token, or a name and password, in the address of a head; also in one without a scheme. */
+export const hasUserInfo = (address: string): boolean => /^(?:[^/]*\/\/)?[^/?#]*@/.test(address);
+
 /**
  * Whether a value of the configuration file is a secret: shown nowhere, and only in a file of one's own. Tokens of
  * contexts are looked after by who reads them (`findHead`).
  */
 export const isSecret = (verb: string, key: string, value: unknown): boolean => {
+  // A table within a table, such as a context.
+  if (typeof value === 'object') return false;
   const name = key.replaceAll('_', '-');
-  if (verb === 'worker') return name === 'join-token';
-  return verb === 'head' && name === 'store' && String(value).includes('@');
+  if (name === 'token' || name === 'join-token') return true;
+  const text = String(value);
+  if (name === 'store' && verb === 'head') return hasPassword(text) || text.includes('@');
+  return (name === 'head' || name === 'advertise-url') && hasUserInfo(text);
 };
 
 /** @throws {UsageError} with what to run, when others can read a file with such a value */

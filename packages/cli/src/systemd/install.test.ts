@@ -152,8 +152,23 @@ describe('both', () => {
     ['a word that is no flag', ['status'], "'status' is no flag"],
     ['a path that depends on the folder', ['--state', 'here'], 'give the whole path'],
     ['a line break', ['--state', '/a\nExecStartPre=/bin/evil'], 'line break'],
+    ['a head that others reach without TLS', ['--host', '10.0.0.1'], 'there is no TLS'],
+    ['a certificate without its key', ['--tls-cert', '/nowhere.pem'], 'belong together'],
+    ['a file that is not there', ['--ssh-pools', '/nowhere.yaml'], 'there is no file'],
+    ['a password in an address', ['--advertise-url', 'http://u:p@h'], 'without a user name'],
+    ['a level that there is not', ['--log-level', 'loud'], 'expected one of'],
+    ['times that do not fit', ['--ping', '10s', '--suspect-after', '5s'], 'longer than --ping'],
   ])('refuse %s', async (_, flags, message) => {
     await expect(drover(install('head', [], flags))).rejects.toThrow(message);
+    expect(readdirSync(dir)).toEqual([]);
+  });
+
+  it.each([
+    ['an address that is none', ['--head', 'ftp://x'], 'http or https'],
+    ['a token in an address without a scheme', ['--head', 'u:drv_abc@h:1'], '--head with a token'],
+    ['a level that there is not', [...HEAD_URL, '--log-level', 'loud'], 'expected one of'],
+  ])('refuse a worker with %s', async (_, flags, message) => {
+    await expect(drover(install('worker', [], flags))).rejects.toThrow(message);
     expect(readdirSync(dir)).toEqual([]);
   });
 

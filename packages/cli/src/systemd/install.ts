@@ -5,9 +5,12 @@ import { isAbsolute, join, resolve } from 'node:path';
 import type { Command } from 'commander';
 import type { Call, Env } from '../call.ts';
 import { Failure, UsageError } from '../errors.ts';
+import { checkHeadFlags, type HeadFlags } from '../head/run.ts';
 import { printJson, wantsJson } from '../output.ts';
+import { hasPassword, hasUserInfo } from '../settings/secret.ts';
 import { stateRoot } from '../settings/state.ts';
 import { quote } from '../text/shell.ts';
+import { checkWorkerFlags, type WorkerFlags } from '../worker/run.ts';
 import { environmentLine } from './quote.ts';
 import { renderUnit, SYSTEM_STATE, type Unit } from './unit.ts';
 
@@ -28,17 +31,8 @@ const SECRETS: Record<Noun, readonly string[]> = {
   worker: ['DROVER_JOIN_TOKEN', 'DROVER_TOKEN'],
 };
 
-/** A password in the address of a database: before the host, or as a parameter. */
-const PASSWORD = /^[a-z]+:\/\/[^/@]*:[^/@]*@|[?&](?:ssl)?password=/i;
-
-/** What the flags after `--` say, as far as it matters here. */
-interface Given {
-  readonly state?: string;
-  readonly head?: string;
-  readonly token?: string;
-  readonly joinToken?: string;
-  readonly store?: string;
-}
+/** What the flags after `--` say. */
+interface Given extends HeadFlags, WorkerFlags {}
 
 /** Writes the unit, or shows it. @throws {UsageError}, {Failure} */
 export async function install(call: Call, noun: Noun): Promise<number> {
@@ -84,7 +78,7 @@ export async function install(call: Call, noun: Noun): Promise<number> {
     isOurs && flags.runAs !== undefined && !existsSync(unit.state)
       ? [`install -d -m 0700 -o ${quote(flags.runAs)} ${quote(unit.state)}`]
       : [];
-  tellNext(call, noun, places, { user: flags.user ?? false, prepare });
+  tellNext(call, noun, places, { user: flags.user ?? false, root: root ?? unit.state, prepare });
   return 0;
 }
 
@@ -116,6 +110,8 @@ function readFlags(program: Command, noun: Noun, args: readonly string[]): Given
   }
   const given = program.opts<Given>();
   refuseSecrets(noun, given);
+  if (noun === 'head') checkHeadFlags(given);
+  else checkWorkerFlags(given);
   if (noun === 'worker' && given.head === undefined)
     throw new UsageError(
       'say where the head is',
@@ -135,9 +131,9 @@ function refuseSecrets(noun: Noun, given: Given): void {
     );
   if (given.token !== undefined)
     throw new UsageError('--token must not stand in a unit', advice('DROVER_TOKEN'));
-  if (given.store !== undefined && PASSWORD.test(given.store))
+  if (given.store !== undefined && hasPassword(given.store))
     throw new UsageError('--store with a password must not stand in a unit', advice('DROVER_STORE'));
-  if (given.head !== undefined && /^[a-z]+:\/\/[^/]*@/i.test(given.head))
+  if (given.head !== undefined && hasUserInfo(given.head))
     throw new UsageError('--head with a token must not stand in a unit', advice('DROVER_TOKEN'));
 }
 
@@ -186,13 +182,18 @@ function tellNext(
   call: Call,
   noun: Noun,
   places: Places,
-  { user, prepare }: { readonly user: boolean; readonly prepare: readonly string[] },
+  {
+    user,
+    root,
+    prepare,
+  }: { readonly user: boolean; readonly root: string; readonly prepare: readonly string[] },
 ): void {
   const systemctl = user ? 'systemctl --user' : 'systemctl';
   const next = [
     ...prepare,
     `${systemctl} daemon-reload`,
     `${systemctl} enable --now drover-${noun}`,
+    ...(noun === 'head' && !user ? [`DROVER_STATE=${quote(root)} drover head status`] : []),
     `journalctl ${user ? '--user ' : ''}-u drover-${noun} -f`,
     ...(user ? ['loginctl enable-linger'] : []),
   ];

@@ -1,6 +1,6 @@
 import { hostname, networkInterfaces } from 'node:os';
 import type { Client, WorkerView } from '@drover/client';
-import { isLoopback } from '../head/run.ts';
+import { isLoopback } from '@drover/core';
 
 /**
  * What whoever lets another person in should know: workers on the head's own machine that people run things on. That

@@ -17,6 +17,9 @@ export async function create(call: Call): Promise<number> {
   const flags = call.command.opts<Flags>();
   const { terminal, args } = call;
   const client = await connect(call);
+  // Before anything is made: nothing that fails after it may keep the token from being shown.
+  const { url, caFlag, note } = await headFor(call, client);
+  const warning = flags.role === 'admin' ? null : await besideHead(client);
   const user = await client.users.create({
     name: args[0] ?? '',
     ...(flags.role && { role: flags.role }),
@@ -29,15 +32,20 @@ export async function create(call: Call): Promise<number> {
         name: 'first',
         ...(flags.ttl !== undefined && { ttlS: Math.ceil(flags.ttl / 1000) }),
       });
-  if (flags.json) printJson(call, { ...user, token: made?.token ?? null });
+  const login = `drover login ${url}${caFlag}`;
+  if (flags.json)
+    printJson(call, {
+      ...user,
+      tokens: made ? 1 : 0,
+      token: made?.token ?? null,
+      expiresAt: made?.expiresAt ?? null,
+      login,
+    });
   else {
     if (made) terminal.out(made.token);
     terminal.say(`user ${user.name} (${user.role}) was made${made ? '; its token is shown this once' : ''}`);
-    if (made) {
-      const { url, caFlag } = await headFor(call, client);
-      terminal.say(`there: drover login ${url}${caFlag}`);
-    }
-    const warning = user.role === 'admin' ? null : await besideHead(client);
+    if (made) terminal.say(`${note === null ? 'there' : 'here'}: ${login}`);
+    if (made && note !== null) terminal.say(note);
     if (warning !== null) terminal.say(`warning: ${warning}`);
   }
   return 0;

@@ -1,15 +1,17 @@
 import { existsSync } from 'node:fs';
 import { join, resolve } from 'node:path';
+import { Client, isDroverError } from '@drover/client';
 import type { FoundHead } from '@drover/client/local';
 import type { Call, ClientFlags } from '../call.ts';
 import { clientOf, locateHead } from '../connect.ts';
-import { UsageError } from '../errors.ts';
+import { exitCodeOf, Failure, UsageError } from '../errors.ts';
 import { checkLogLevel } from '../head/log-level.ts';
 import { stateRoot } from '../settings/state.ts';
 import { surviveClosedPipe } from '../text/terminal.ts';
 import { nearest } from '../values/nearest.ts';
 
-interface Flags extends ClientFlags {
+/** The flags of `drover worker`. */
+export interface WorkerFlags extends ClientFlags {
   readonly state?: string;
   readonly joinToken?: string;
   readonly name?: string;
@@ -28,18 +30,15 @@ interface Flags extends ClientFlags {
 
 /** `drover worker`: one worker in the foreground. Says on standard output when the head shows it ONLINE. */
 export async function runWorker(call: Call): Promise<number> {
-  const flags = call.command.opts<Flags>();
+  const flags = call.command.opts<WorkerFlags>();
   const { terminal, env, args } = call;
   if (args[0] !== undefined)
     throw unknownVerb('worker', args[0], ['list', 'show', 'delete', 'revoke', 'install']);
   const state = resolve(flags.state || join(stateRoot(env), 'worker'));
-  if (flags.pool !== undefined && flags.joinToken !== undefined)
-    throw new UsageError(
-      'the pool of a worker is that of its join token: leave out --pool, or make a token with "drover join-token create --pool"',
-    );
+  checkWorkerFlags(flags);
   const head = await locateHead(flags, env);
   surviveClosedPipe();
-  return await call.hooks.runWorker({
+  const ended = call.hooks.runWorker({
     state,
     head: head.url,
     ca: head.ca ?? null,
@@ -59,12 +58,31 @@ export async function runWorker(call: Call): Promise<number> {
       terminal.out(flags.json ? JSON.stringify(ready) : `worker ${ready.workerId} is ONLINE at ${head.url}`);
     },
   });
+  return await ended.catch((error: unknown) => {
+    if (!isDroverError(error) || error.code !== 'FORBIDDEN') throw error;
+    throw new Failure(error.message, {
+      exitCode: exitCodeOf(error),
+      hint: `to join anew as another worker: a join token, and another --state than ${state}`,
+      cause: error,
+    });
+  });
+}
+
+/** Those that must fit: what a worker would refuse at its start. @throws {UsageError}, {DroverError} INVALID_REQUEST */
+export function checkWorkerFlags({ pool, joinToken, head, logLevel }: WorkerFlags): void {
+  if (pool !== undefined && joinToken !== undefined)
+    throw new UsageError(
+      'the pool of a worker is that of its join token: leave out --pool, or make a token with "drover join-token create --pool"',
+    );
+  // Constructing a client checks the address.
+  if (head !== undefined) new Client({ url: head });
+  checkLogLevel(logLevel);
 }
 
 /** Who may make join tokens needs none to be given: null where there is an identity already, or no right. */
 async function ownJoinToken(state: string, head: FoundHead, pool?: string): Promise<string | null> {
   if (head.token === undefined || existsSync(join(state, 'identity.json'))) return null;
-  const client = clientOf(head, 2000);
+  const client = clientOf({ ...head, project: null }, 2000);
   return (await client.joinTokens.create({ uses: 1, ttlS: 600, ...(pool !== undefined && { pool }) })).token;
 }
 

@@ -50,7 +50,7 @@ export class LocalCluster implements AsyncDisposable {
   constructor(head: RunningHead, workers: readonly RunningWorker[], end: () => Promise<void>) {
     this.address = head.url;
     this.token = head.token;
-    this.client = new Client({ url: head.url, token: head.token });
+    this.client = new Client(openerOf(head));
     this.headPid = head.program.pid;
     this.workers = workers.map(({ id, program }) => ({ id, pid: program.pid }));
     this.#end = end;
@@ -168,6 +168,9 @@ export async function localCluster(options: LocalClusterOptions = {}): Promise<L
   }
 }
 
+/** What opens it. A project that is meant for another head is none of this one. */
+const openerOf = ({ url, token }: RunningHead) => ({ url, token, project: null });
+
 async function startWorkers(
   count: number,
   head: RunningHead,
@@ -178,7 +181,7 @@ async function startWorkers(
   started: Started,
 ): Promise<RunningWorker[]> {
   if (count === 0) return [];
-  const client = new Client({ url: head.url, token: head.token });
+  const client = new Client(openerOf(head));
   const { token: joinToken } = await client.joinTokens.create({ uses: count, ttlS: 600 }, options);
   const offer = {
     cpus: options.cpusPerWorker ?? 4,

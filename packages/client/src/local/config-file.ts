@@ -47,7 +47,10 @@ export async function changeConfigFile(path: string, change: (values: Values) =>
   }
 }
 
-/** Writes a context into the file, and chooses it. @throws as {@link changeConfigFile} */
+/**
+ * Writes a context into the file, and chooses it. One of the same address keeps its project unless another is said.
+ * @throws as {@link changeConfigFile}
+ */
 export async function useContext(
   path: string,
   name: string,
@@ -55,7 +58,9 @@ export async function useContext(
 ): Promise<void> {
   await changeConfigFile(path, (values) => {
     const contexts = typeof values.contexts === 'object' && values.contexts !== null ? values.contexts : {};
-    return { ...values, current: name, contexts: { ...contexts, [name]: context } };
+    const { url, project } = Object((contexts as Values)[name]) as Values;
+    const kept = url === context.url && typeof project === 'string' ? { project } : {};
+    return { ...values, current: name, contexts: { ...contexts, [name]: { ...kept, ...context } } };
   });
 }
 

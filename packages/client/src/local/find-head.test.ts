@@ -194,11 +194,27 @@ describe('the authority of a head', () => {
     expect(await caOf({ env })).toBe(THREE);
   });
 
-  it('comes with a fetch that trusts it, and is of no use over plain HTTP', async () => {
+  it('is never forgotten for plain HTTP, by which a token would travel readable', async () => {
+    const elsewhere = 'http://192.0.2.2:3768';
+    const refused = { code: 'INVALID_REQUEST', message: expect.stringContaining('say https://') };
+    await expect(findHead({ env, url: elsewhere, ca: ONE })).rejects.toMatchObject(refused);
+    await expect(findHead({ env, url: 'http://127.0.0.1:3768', ca: ONE })).rejects.toMatchObject(refused);
+    await expect(findHead({ env: { ...env, DROVER_CA: ONE }, url: elsewhere })).rejects.toMatchObject(
+      refused,
+    );
+    await writeConfig(`current = "x"\n[contexts.x]\nurl = "${elsewhere}"\nca = "${ONE}"\n`);
+    await expect(findHead({ env })).rejects.toMatchObject({
+      message: expect.stringContaining('contexts.x.ca'),
+    });
+    // A shell that is set up for another head may call one of this machine.
+    const here = { env: { ...env, DROVER_CA: ONE }, url: 'http://127.0.0.1:3768' };
+    expect(await findHead(here)).toMatchObject({ ca: undefined });
+  });
+
+  it('comes with a fetch that trusts it, and is of that head alone', async () => {
     await writeConfig(context(`ca = "${ONE}"`));
     expect(await findHead({ env })).toMatchObject({ ca: ONE, fetch: expect.any(Function) });
     expect(await findHead({ env, url: 'https://other' })).not.toHaveProperty('fetch');
-    expect(await findHead({ env, url: 'http://other', ca: ONE })).toMatchObject({ ca: undefined });
   });
 
   it('of a head of this user lies beside it, also where its address is named', async () => {

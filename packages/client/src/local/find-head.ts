@@ -3,7 +3,7 @@ import { existsSync } from 'node:fs';
 import { readFile } from 'node:fs/promises';
 import { homedir } from 'node:os';
 import { isAbsolute, join, resolve } from 'node:path';
-import { invalid, isPlainName, PLAIN_NAME_RULE, parseCa } from '@drover/core';
+import { invalid, isLoopback, isPlainName, PLAIN_NAME_RULE, parseCa } from '@drover/core';
 import { DEFAULT_HEAD_URL } from '../client.ts';
 import { parseTarget } from '../transport/target.ts';
 import { configPath, parseConfig } from './config-file.ts';
@@ -44,7 +44,8 @@ export interface FindHeadOptions {
 /**
  * In this order: the option; `DROVER_HEAD`; the context chosen in `~/.config/drover/config.toml`; a head of this user
  * on this machine that lives; the fallback. `DROVER_TOKEN` and `DROVER_CA` go before what files say.
- * @throws {DroverError} INVALID_REQUEST for a configuration file that cannot be used, with its path
+ * @throws {DroverError} INVALID_REQUEST for a configuration file that cannot be used, with its path; for an authority and
+ * an address of plain HTTP
  */
 export async function findHead(options: FindHeadOptions = {}): Promise<FoundHead> {
   const env = options.env ?? process.env;
@@ -52,8 +53,15 @@ export async function findHead(options: FindHeadOptions = {}): Promise<FoundHead
   const found = { ...located, project: options.project ?? (env.DROVER_PROJECT || located.project) };
   const given = options.ca || env.DROVER_CA;
   const ca = given ? await readCa(given, options.ca ? 'ca' : 'DROVER_CA') : found.ca;
-  if (ca === undefined || !found.url.startsWith('https:')) return { ...found, ca: undefined };
-  return { ...found, ca, fetch: pinnedFetch(ca) };
+  if (ca === undefined) return { ...found, ca: undefined };
+  if (found.url.startsWith('https:')) return { ...found, ca, fetch: pinnedFetch(ca) };
+  // A token would travel readable, to whoever answers. To this machine an authority of the environment is no matter.
+  if (options.ca || !isLoopback(new URL(found.url).hostname))
+    throw invalid(
+      options.ca ? 'ca' : given ? 'DROVER_CA' : `contexts.${found.context}.ca`,
+      `an authority is for https, and ${found.url} is plain HTTP, which shows no certificate: say https://`,
+    );
+  return { ...found, ca: undefined };
 }
 
 async function locate(

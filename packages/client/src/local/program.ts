@@ -37,6 +37,7 @@ const OWN = [
   'DROVER_HEAD',
   'DROVER_TOKEN',
   'DROVER_CA',
+  'DROVER_PROJECT',
   'DROVER_STATE',
   // A herd on this machine keeps its state here: two heads on one database would refuse each other.
   'DROVER_STORE',

@@ -11,7 +11,11 @@ export async function runProgram(args: readonly string[]): Promise<string> {
   const path = programPath();
   return await new Promise((resolve, reject) => {
     execFile(process.execPath, [path, ...args], { timeout: LIMIT_MS }, (error, stdout, stderr) => {
-      if (error === null) return resolve(stdout);
+      if (error === null) {
+        // What it has to say beside its result: that something is not as it was wished.
+        process.stderr.write(stderr);
+        return resolve(stdout);
+      }
       const said = stderr.trim() || error.message;
       const message = `"drover ${args.join(' ')}" failed: ${said.slice(-2000)}`;
       reject(new DroverError('INTERNAL', {}, { message, cause: error }));

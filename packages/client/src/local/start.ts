@@ -210,7 +210,8 @@ async function beginWorker(
 ): Promise<[LocalWorker, Program]> {
   const { url } = parseTarget(address);
   const found = await findHead({ url: address, token: options.token });
-  const client = new Client(found);
+  // Workers belong to no project.
+  const client = new Client({ ...found, project: null });
   const env = { ...common.env, ...(found.ca !== undefined && { DROVER_CA: found.ca }) };
   const { signal } = options;
   const joinToken =

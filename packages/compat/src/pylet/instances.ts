@@ -14,7 +14,7 @@ export function instanceRoutes(scope: FastifyInstance, context: PyletContext): v
   const find = finder(context);
   const isKnownWorker = (id: string): boolean => engine.state.tables.workers.get(id) !== undefined;
   const view = (row: InstanceRow): Record<string, unknown> =>
-    viewPyletInstance(row, engine.viewInstance(row), isKnownWorker);
+    viewPyletInstance(row, engine.views.instance(row), isKnownWorker);
 
   scope.post('/instances', async (request) => {
     const submit = parseSubmit(request.body);
@@ -33,7 +33,7 @@ export function instanceRoutes(scope: FastifyInstance, context: PyletContext): v
   scope.get('/instances', async (request) => {
     const query = lastOnes(request.query as Record<string, unknown>);
     const rows = await listAll(context, actorOf(request), query.status, query.label);
-    const views = engine.viewInstances(rows);
+    const views = engine.views.instances(rows);
     return rows.map((row, at) => viewPyletInstance(row, views[at] as (typeof views)[number], isKnownWorker));
   });
 

@@ -8,7 +8,7 @@ const NO_PYLET_WORKERS = 'PyLet workers cannot join this head: start a worker wi
 
 export function workerRoutes(scope: FastifyInstance, { engine, actorOf }: PyletContext): void {
   scope.get('/workers', async () =>
-    (await engine.workers.list()).map((row) => viewPyletWorker(engine.viewWorker(row))),
+    (await engine.workers.list()).map((row) => viewPyletWorker(engine.views.worker(row))),
   );
 
   const exact = async (id: string) => {
@@ -18,7 +18,7 @@ export function workerRoutes(scope: FastifyInstance, { engine, actorOf }: PyletC
     return row;
   };
   scope.get('/workers/:id', async (request) =>
-    viewPyletWorker(engine.viewWorker(await exact((request.params as { id: string }).id))),
+    viewPyletWorker(engine.views.worker(await exact((request.params as { id: string }).id))),
   );
 
   scope.delete('/workers/:id', async (request, reply) => {

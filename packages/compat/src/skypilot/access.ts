@@ -1,11 +1,14 @@
-import type { AccessTable } from '../access.ts';
+import type { AccessTable, ChangesIn } from '../access.ts';
 
 const reads = (method: 'GET' | 'POST', paths: readonly string[]): AccessTable =>
   Object.fromEntries(paths.map((path) => [`${method} ${path}`, 'viewer' as const]));
-const changes = (paths: readonly string[]): AccessTable =>
-  Object.fromEntries(paths.map((path) => [`POST ${path}`, 'user' as const]));
+const changes = (changesIn: ChangesIn, paths: readonly string[]): AccessTable =>
+  Object.fromEntries(paths.map((path) => [`POST ${path}`, { changesIn }]));
 
-/** Many calls that only read are POSTs. What is not built is refused in the client's own words, to whoever may ask. */
+/**
+ * Many calls that only read are POSTs. What is not built is refused in the client's own words, to whoever may ask. Those
+ * that change something name their workspace in the body, which the door does not see.
+ */
 export const SKYPILOT_ACCESS: AccessTable = {
   ...reads('GET', [
     '/api/health',
@@ -71,10 +74,27 @@ export const SKYPILOT_ACCESS: AccessTable = {
     '/slurm_node_info',
     '/users/me/workspace',
     '/auth/authorize',
+    // Nothing but refused, and to everybody alike.
+    '/local_up',
+    '/local_down',
+    '/kubernetes_label_gpus',
+    '/ssh_node_pools',
+    '/ssh_node_pools/keys',
+    '/ssh_node_pools/deploy',
+    '/ssh_node_pools/down',
+    '/ssh_node_pools/:pool/deploy',
+    '/ssh_node_pools/:pool/down',
+    '/workspaces/create',
+    '/workspaces/update',
+    '/workspaces/delete',
+    '/users/create',
+    '/users/update',
+    '/users/delete',
+    '/users/service-account-tokens',
   ]),
-  ...changes([
-    '/upload',
-    '/upload_v2',
+  ...changes('any', ['/upload', '/upload_v2']),
+  ...changes('found', ['/api/cancel']),
+  ...changes('named', [
     '/launch',
     '/exec',
     '/start',
@@ -82,7 +102,6 @@ export const SKYPILOT_ACCESS: AccessTable = {
     '/down',
     '/autostop',
     '/cancel',
-    '/api/cancel',
     '/jobs/launch',
     '/jobs/cancel',
     '/jobs/pool_apply',

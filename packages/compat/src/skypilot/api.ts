@@ -4,7 +4,7 @@ import type { Actor, RequestRow } from '@drover/engine';
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import { Body } from './body.ts';
 import type { Call } from './calls.ts';
-import { callerOf, reachOf, type SkypilotContext } from './context.ts';
+import { callerOf, reachOf, readerOf, type SkypilotContext } from './context.ts';
 import { API_VERSION, API_VERSION_OLD, dialectOf, VERSION } from './dialect.ts';
 import { findRequest } from './find-request.ts';
 import { payloadOfCall, payloadOfRow, summaryOf } from './payload.ts';
@@ -40,6 +40,11 @@ export function apiRoutes(scope: FastifyInstance, context: SkypilotContext): voi
 
   const find = (request: FastifyRequest, ref: string): Promise<RequestRow | Call> =>
     findRequest(context, request, ref);
+  const newest = async (request: FastifyRequest): Promise<RequestRow> => {
+    const row = await requestReads.resolve(actorOf(request), null, reachOf(context, request));
+    context.looksInto(request, row.project);
+    return row;
+  };
 
   scope.get('/api/get', async (request, reply) => {
     const dialect = dialectOf(request);
@@ -63,10 +68,7 @@ export function apiRoutes(scope: FastifyInstance, context: SkypilotContext): voi
       throw new DroverError('REQUEST_NOT_FOUND', {
         ref: `with a log of that path: logs are told by request ("sky api logs ID")`,
       });
-    const found =
-      asked === null
-        ? await requestReads.resolve(actorOf(request), null, reachOf(context, request))
-        : await find(request, asked);
+    const found = asked === null ? await newest(request) : await find(request, asked);
     // The client compares it with what it asked for, which may be the beginning of an id.
     reply.header('x-skypilot-stream-request-id', asked ?? found.id);
     if (!('rev' in found)) return await sendLines(context, reply, withHeartbeat(logOf(found)));
@@ -90,7 +92,8 @@ export function apiRoutes(scope: FastifyInstance, context: SkypilotContext): voi
     const all = query.flag('all_status');
     const cluster = query.optionalText('cluster_name');
     const most = Math.min(query.integer('limit') ?? MOST_LISTED, MOST_LISTED);
-    const reach = reachOf(context, request);
+    const reader = readerOf(context, request);
+    for (const project of reader.projects) context.looksInto(request, project);
     const rows: (RequestRow | Call)[] = [];
     let cursor: string | null = null;
     do {
@@ -98,12 +101,12 @@ export function apiRoutes(scope: FastifyInstance, context: SkypilotContext): voi
       const page: Awaited<ReturnType<typeof requestReads.list>> = await requestReads.list(
         actorOf(request),
         { ...wish, ...(cursor !== null && { cursor }) },
-        reach,
+        reader.projects,
       );
       rows.push(...page.rows);
       cursor = page.nextCursor;
     } while (cursor !== null && rows.length < most);
-    for (const call of calls.list(reach))
+    for (const call of calls.list(reader))
       if ((all || call.outcome === null) && (cluster === null || call.cluster === cluster)) rows.push(call);
     const sorted = rows.sort((a, b) => b.createdMs - a.createdMs);
     return sorted.slice(0, most).map((each) => summaryOf(each, dialect));

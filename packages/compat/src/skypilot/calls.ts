@@ -23,14 +23,30 @@ export interface Answer {
   readonly log?: string;
 }
 
+/** Who fetches calls, or lists them: what its projects have, and what was answered to that one alone. */
+export interface Reader {
+  readonly projects: ReadonlySet<string>;
+  readonly asker: string;
+}
+
+/** What is said of a call at its beginning. */
+export interface CallStart {
+  /** `status`, `jobs.queue_v2`: picks the reader of the answer in the client. */
+  readonly verb: string;
+  readonly actor: Actor;
+  readonly cluster: string | null;
+  /** Nobody else may know the answer, as it depends on who asks; left out: whoever may look into the project may. */
+  readonly onlyFor?: string;
+}
+
 /** One of them. Times are Unix milliseconds. */
 export class Call {
   readonly id: string = randomUUID();
-  /** `status`, `jobs.queue_v2`: picks the reader of the answer in the client. */
   readonly verb: string;
   readonly user: { readonly id: string; readonly name: string };
   readonly project: string;
   readonly cluster: string | null;
+  readonly onlyFor: string | null;
   readonly createdMs = Date.now();
   endedMs: number | null = null;
   log = '';
@@ -39,12 +55,17 @@ export class Call {
   /** Resolves when it has ended. */
   readonly ended: Promise<Outcome>;
 
-  constructor(verb: string, actor: Actor, cluster: string | null, work: () => Promise<Answer>) {
+  constructor({ verb, actor, cluster, onlyFor }: CallStart, work: () => Promise<Answer>) {
     this.verb = verb;
     this.user = actor.user ?? { id: actor.name, name: actor.name };
     this.project = actor.project;
     this.cluster = cluster;
+    this.onlyFor = onlyFor ?? null;
     this.ended = this.#run(work);
+  }
+
+  isFor({ projects, asker }: Reader): boolean {
+    return projects.has(this.project) && (this.onlyFor === null || this.onlyFor === asker);
   }
 
   async #run(work: () => Promise<Answer>): Promise<Outcome> {
@@ -71,9 +92,9 @@ export class Calls {
   #chars = 0;
 
   /** Begins a call; it ends by itself. */
-  start(verb: string, actor: Actor, cluster: string | null, work: () => Promise<Answer>): Call {
+  start(said: CallStart, work: () => Promise<Answer>): Call {
     this.#forget();
-    const call = new Call(verb, actor, cluster, work);
+    const call = new Call(said, work);
     this.#calls.set(call.id, call);
     void call.ended.then(() => {
       if (this.#calls.has(call.id)) this.#chars += call.chars;
@@ -81,22 +102,22 @@ export class Calls {
     return call;
   }
 
-  /** Of these projects, by id or its beginning. @throws {DroverError} AMBIGUOUS */
-  find(projects: ReadonlySet<string>, ref: string): Call | undefined {
+  /** By id or its beginning. @throws {DroverError} AMBIGUOUS */
+  find(reader: Reader, ref: string): Call | undefined {
     const exact = this.#calls.get(ref);
-    if (exact && projects.has(exact.project)) return exact;
+    if (exact?.isFor(reader)) return exact;
     if (ref.length < FEWEST_CHARS || ref.length >= ID_CHARS) return undefined;
     const matches = [...this.#calls.values()]
-      .filter((call) => projects.has(call.project) && call.id.startsWith(ref))
+      .filter((call) => call.id.startsWith(ref) && call.isFor(reader))
       .map(({ id }) => id);
     if (matches.length > 1)
       throw new DroverError('AMBIGUOUS', { ref, matches: matches.slice(0, 5).join(', ') });
     return this.#calls.get(matches[0] ?? '');
   }
 
-  /** Of these projects, newest first. */
-  list(projects: ReadonlySet<string>): Call[] {
-    return [...this.#calls.values()].filter((call) => projects.has(call.project)).reverse();
+  /** Newest first. */
+  list(reader: Reader): Call[] {
+    return [...this.#calls.values()].filter((call) => call.isFor(reader)).reverse();
   }
 
   /** The oldest that have ended go: those of long ago, and what is over the limits. */

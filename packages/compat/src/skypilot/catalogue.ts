@@ -1,9 +1,9 @@
 /** What machines there are, in the clients' words: `check`, enabled clouds, and lists of accelerators. */
 import { gpuMatches, gpuName } from '@drover/core';
-import type { InfraState, MachineType } from '@drover/engine';
+import type { Actor, InfraState, MachineType } from '@drover/engine';
 import type { FastifyInstance } from 'fastify';
 import { Body } from './body.ts';
-import { inWorkspace, type SkypilotContext } from './context.ts';
+import { askerOf, inWorkspace, type SkypilotContext } from './context.ts';
 import { type Dialect, dialectOf } from './dialect.ts';
 import { placeOf } from './places.ts';
 import { answerLater, askedOf } from './submit.ts';
@@ -26,20 +26,16 @@ export function catalogueRoutes(scope: FastifyInstance, context: SkypilotContext
 
   scope.post('/check', async (request, reply) => {
     const dialect = dialectOf(request);
-    const asked = askedOf(context, request, 'check');
-    const { project } = inWorkspace(
-      context,
-      request,
-      asked.body.optionalText('workspace') ?? asked.actor.project,
-    );
-    await answerLater(context, reply, asked, async () => {
+    const asked = askedOf(context, request, 'check', Body.of(request).optionalText('workspace'));
+    const { actor } = asked;
+    await answerLater(context, reply, { ...asked, onlyFor: askerOf(context, request) }, async () => {
       await engine.infra.refresh(undefined, { force: true });
       const states = engine.infra.describe();
       const cloud = CLOUD[dialect];
-      const enabled = states.some(({ isEnabled }) => isEnabled) ? [cloud] : [];
+      const enabled = enabledFor(context, actor, states).length > 0 ? [cloud] : [];
       const capabilities = Object.fromEntries(enabled.map((name) => [name, ['compute']]));
-      const value = { [project]: dialect === 'old' ? enabled : capabilities };
-      return { value, log: checkText(states) };
+      const value = { [actor.project]: dialect === 'old' ? enabled : capabilities };
+      return { value, log: checkText(context, actor, states) };
     });
   });
 
@@ -47,10 +43,11 @@ export function catalogueRoutes(scope: FastifyInstance, context: SkypilotContext
     const dialect = dialectOf(request);
     const query = Body.ofQuery(request);
     const actor = inWorkspace(context, request, query.optionalText('workspace'));
-    const asked = { verb: 'enabled_clouds', actor, cluster: null };
+    const onlyFor = askerOf(context, request);
+    const asked = { verb: 'enabled_clouds', actor, cluster: null, onlyFor };
     await answerLater(context, reply, asked, () => {
       const known = engine.infra.names();
-      const enabled = engine.infra.describe().filter(({ isEnabled }) => isEnabled);
+      const enabled = enabledFor(context, actor, engine.infra.describe());
       if (enabled.length === 0) return { value: [] };
       const isExpanded = dialect === 'now' && query.flag('expand');
       const expanded = enabled.map(({ infra }) => placeOf(infra, known).replace('ssh/', 'SSH/'));
@@ -139,10 +136,19 @@ export function catalogueRoutes(scope: FastifyInstance, context: SkypilotContext
   });
 }
 
-function checkText(states: readonly InfraState[]): string {
+/** Why the caller may run nothing there; null: it may. */
+const closedTo = ({ engine }: SkypilotContext, { role }: Actor, infra: string): string | null =>
+  role === 'admin' ? null : engine.infra.adminsOnly(infra);
+
+const enabledFor = (context: SkypilotContext, actor: Actor, states: readonly InfraState[]): InfraState[] =>
+  states.filter(({ infra, isEnabled }) => isEnabled && closedTo(context, actor, infra) === null);
+
+function checkText(context: SkypilotContext, actor: Actor, states: readonly InfraState[]): string {
   const lines = states.map(({ infra, isEnabled, reason, workers }) => {
-    const why = reason === null ? '' : `: ${reason.message}`;
-    return `  ${infra}: ${isEnabled ? 'enabled' : 'disabled'}, ${workers} workers${why}`;
+    const closed = closedTo(context, actor, infra);
+    const why = closed ?? reason?.message ?? null;
+    const word = closed !== null ? 'not for you' : isEnabled ? 'enabled' : 'disabled';
+    return `  ${infra}: ${word}, ${workers} workers${why === null ? '' : `: ${why}`}`;
   });
   return ['Checking the infra of this head:', ...lines, ''].join('\n');
 }
@@ -181,7 +187,7 @@ function availabilityOf({ engine }: SkypilotContext, gpus: readonly Gpus[]): unk
   }
   for (const row of engine.state.tables.workers.all()) {
     if (row.place !== infra || row.status !== 'ONLINE') continue;
-    const view = engine.viewWorker(row);
+    const view = engine.views.worker(row);
     const [first] = view.gpus;
     const kind = first && kinds.get(first.model === null ? NO_MODEL : gpuName(first.model));
     if (!kind) continue;

@@ -6,12 +6,12 @@ import type { Answer } from './calls.ts';
 import type { SkypilotContext } from './context.ts';
 import { type Dialect, dialectOf } from './dialect.ts';
 import { autostopOf, notesOf } from './launch.ts';
+import { namedBy } from './named-by.ts';
 import { viewCost, viewRecord } from './records.ts';
 import { answerLater, askedOf, change, submit } from './submit.ts';
 
 const ALL_DAYS = 0;
 const DEFAULT_DAYS = 30;
-const MOST_PATTERN_CHARS = 100;
 
 export function clusterRoutes(scope: FastifyInstance, context: SkypilotContext): void {
   const { engine } = context;
@@ -79,7 +79,7 @@ export function clusterRoutes(scope: FastifyInstance, context: SkypilotContext):
     await answerLater(context, reply, { ...asked, cluster }, async () => {
       const row = clusters.getUp(actor, cluster);
       await engine.state.durableUnlessStalled(row.rev);
-      return { value: endpointsOf(engine.viewCluster(row), port) };
+      return { value: endpointsOf(engine.views.cluster(row), port) };
     });
   });
 
@@ -90,9 +90,10 @@ export function clusterRoutes(scope: FastifyInstance, context: SkypilotContext):
     const items = reads.costsWithRows(actor, wish.days);
     await engine.state.durableUnlessStalled(engine.state.tables.clusters.lastRev);
     const known = engine.infra.names();
-    const chosen = items.filter(({ row }) => wish.names === null || wish.names.includes(row.name));
+    const names = wish.names && new Set(wish.names);
+    const chosen = items.filter(({ row }) => names === null || names.has(row.name));
     return {
-      value: chosen.map(({ row, cost }) => viewCost(engine.viewCluster(row), cost, known, wish.dialect)),
+      value: chosen.map(({ row, cost }) => viewCost(engine.views.cluster(row), cost, known, wish.dialect)),
     };
   };
   scope.post('/cost_report', async (request, reply) => {
@@ -109,30 +110,6 @@ export function clusterRoutes(scope: FastifyInstance, context: SkypilotContext):
     const wish = { days: ALL_DAYS, names: null, dialect: dialectOf(request) };
     await answerLater(context, reply, asked, () => costs(asked.actor, wish));
   });
-}
-
-/** Names and patterns with `*`, `?` and `[abc]`, as shells take them; null: all. */
-function namedBy(names: readonly string[] | null): (name: string) => boolean {
-  if (names === null) return () => true;
-  const exact = new Set(names);
-  const patterns = names
-    .filter((name) => /[*?[]/.test(name) && name.length <= MOST_PATTERN_CHARS)
-    .map(patternOf);
-  return (name) => exact.has(name) || patterns.some((pattern) => pattern.test(name));
-}
-
-function patternOf(glob: string): RegExp {
-  const source = glob.replace(/\*+|\?|\[!?[A-Za-z0-9._-]+\]|[^A-Za-z0-9_-]/g, (part) => {
-    if (part.startsWith('*')) return '.*';
-    if (part === '?') return '.';
-    return part.length > 1 ? part.replace('[!', '[^') : `\\${part}`;
-  });
-  try {
-    return new RegExp(`^${source}$`);
-  } catch {
-    // A range the wrong way round matches nothing.
-    return /$^/;
-  }
 }
 
 /** Nothing stands between a node and its network, so the ports that a task names are open where its node is. */

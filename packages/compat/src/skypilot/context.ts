@@ -1,9 +1,9 @@
 /** What the adapter's routes need beside the request, and who calls as its clients say it. */
 import { invalid, type Role } from '@drover/core';
-import type { Actor, Bearer, Engine, Files, Logger } from '@drover/engine';
+import { type Actor, type Bearer, BUILTIN_ADMIN, type Engine, type Files, type Logger } from '@drover/engine';
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import type { Body } from './body.ts';
-import type { Calls } from './calls.ts';
+import type { Calls, Reader } from './calls.ts';
 import type { Uploads } from './uploads.ts';
 
 export interface Abort {
@@ -27,6 +27,10 @@ export interface SkypilotOptions {
   projectsOf(request: FastifyRequest): readonly { readonly name: string; readonly role: Role }[];
   /** The caller in that project, where it may do what the route needs. @throws {DroverError} FORBIDDEN, PROJECT_NOT_FOUND */
   within(request: FastifyRequest, project: string): Actor;
+  /** That the caller may do what the route needs in one of its projects at least. @throws {DroverError} FORBIDDEN */
+  somewhere(request: FastifyRequest): void;
+  /** The call tells of what that project has: it ends when the project is closed to it. @throws {DroverError} PROJECT_NOT_FOUND */
+  looksInto(request: FastifyRequest, project: string): void;
   abortOf(reply: FastifyReply): Abort;
 }
 
@@ -46,11 +50,17 @@ export const uploaderOf = (context: SkypilotOptions, request: FastifyRequest, cl
 /**
  * The caller, in the workspace that the call names: our projects. A token that is somebody's names them; with the one
  * that all share, the client's variables do. GETs carry none: then it is the bearer.
+ * @param workspace the one that is meant, whatever the body says; null or left out: that of the body
  * @throws {DroverError} FORBIDDEN, PROJECT_NOT_FOUND
  */
-export function callerOf(context: SkypilotOptions, request: FastifyRequest, body?: Body): Actor {
-  const workspace = body?.object('override_skypilot_config')['active_workspace'] ?? null;
-  const actor = inWorkspace(context, request, workspace);
+export function callerOf(
+  context: SkypilotOptions,
+  request: FastifyRequest,
+  body?: Body,
+  workspace: string | null = null,
+): Actor {
+  const meant = workspace ?? body?.object('override_skypilot_config')['active_workspace'] ?? null;
+  const actor = inWorkspace(context, request, meant);
   if (actor.user !== undefined) return actor;
   const claim = body && claimOf(body);
   return claim ? { ...actor, user: claim } : actor;
@@ -66,11 +76,22 @@ export function claimOf(body: Body): { readonly id: string; readonly name: strin
 
 /** @param workspace null: none is named @throws {DroverError} FORBIDDEN, PROJECT_NOT_FOUND */
 export function inWorkspace(context: SkypilotOptions, request: FastifyRequest, workspace: unknown): Actor {
-  if (workspace === null || workspace === undefined) return context.actorOf(request);
-  if (typeof workspace !== 'string') throw invalid('active_workspace', 'a string', workspace);
-  return context.within(request, workspace);
+  const project = workspace ?? context.actorOf(request).project;
+  if (typeof project !== 'string') throw invalid('active_workspace', 'a string', project);
+  // Also where none is named: the door has asked for less than the route may need.
+  return context.within(request, project);
 }
 
 /** Where requests are looked for: calls that name one by its id name no workspace. */
 export const reachOf = (context: SkypilotOptions, request: FastifyRequest): ReadonlySet<string> =>
   new Set(context.projectsOf(request).map(({ name }) => name));
+
+/** Whose an answer is that is for nobody else: one token's, as another of the same user may be narrower. */
+export const askerOf = (context: SkypilotOptions, request: FastifyRequest): string =>
+  context.bearerOf(request)?.token.id ?? BUILTIN_ADMIN;
+
+/** Who fetches calls, or lists them. */
+export const readerOf = (context: SkypilotOptions, request: FastifyRequest): Reader => ({
+  projects: reachOf(context, request),
+  asker: askerOf(context, request),
+});

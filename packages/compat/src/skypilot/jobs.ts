@@ -24,7 +24,7 @@ export function jobRoutes(scope: FastifyInstance, context: SkypilotContext): voi
       const cluster = clusters.getUp(actor, body.text('cluster_name'));
       const rows = jobs.list(actor, cluster, filter);
       await settled();
-      return { value: engine.viewClusterJobs(cluster, rows).map(viewJob) };
+      return { value: engine.views.clusterJobs(cluster, rows).map(viewJob) };
     });
   });
 
@@ -78,7 +78,7 @@ export function jobRoutes(scope: FastifyInstance, context: SkypilotContext): voi
       streamed = resolve;
     });
     // How the job stands is told when its lines have been.
-    const call = context.calls.start('logs', actor, asked.cluster, async () => {
+    const call = context.calls.start(asked, async () => {
       if ('error' in found) throw found.error;
       await streaming;
       return { value: exitCodeOf(found.job && (engine.state.tables.jobs.get(found.job.id) ?? found.job)) };
@@ -101,9 +101,9 @@ export function jobRoutes(scope: FastifyInstance, context: SkypilotContext): voi
     await answerLater(context, reply, asked, async () => {
       const cluster = clusters.getUp(actor, body.text('cluster_name'));
       const all = jobs.list(actor, cluster);
+      const wanted = numbers && new Set(numbers);
       // Without numbers it is the newest.
-      const chosen =
-        numbers === null ? all.slice(0, 1) : all.filter((row) => numbers.includes(row.number ?? 0));
+      const chosen = wanted === null ? all.slice(0, 1) : all.filter((row) => wanted.has(row.number ?? 0));
       await settled();
       return { value: foldersOf(asked, cluster, chosen) };
     });

@@ -98,5 +98,5 @@ function answerOf(context: SkypilotContext, row: RequestRow, dialect: Dialect): 
 
 function handleOfRow({ engine }: SkypilotContext, row: RequestRow, name: string, dialect: Dialect): unknown {
   const cluster = engine.state.tables.clusters.get(row.owner?.replace(/^clusters\//, '') ?? '');
-  return handleOf(cluster ? engine.viewCluster(cluster) : null, name, dialect, engine.infra.names());
+  return handleOf(cluster ? engine.views.cluster(cluster) : null, name, dialect, engine.infra.names());
 }

@@ -1,14 +1,15 @@
 /** The SkyPilot adapter: the wire protocol of the packages 0.14.1 and 0.9.x as calls on the engine. */
 import { type ErrorCode, isDroverError } from '@drover/core';
 import type { FastifyError, FastifyInstance, FastifyRequest } from 'fastify';
-import { applyAccess } from '../access.ts';
+import { applyAccess, type ChangesIn } from '../access.ts';
 import { SKYPILOT_ACCESS } from './access.ts';
 import { apiRoutes } from './api.ts';
+import { Body } from './body.ts';
 import { Calls } from './calls.ts';
 import { cancelRoutes } from './cancel.ts';
 import { catalogueRoutes } from './catalogue.ts';
 import { clusterRoutes } from './clusters.ts';
-import type { SkypilotContext, SkypilotOptions } from './context.ts';
+import { callerOf, type SkypilotContext, type SkypilotOptions } from './context.ts';
 import { mismatchOf, VERSION_HEADERS } from './dialect.ts';
 import { fileRoutes } from './files.ts';
 import { jobRoutes } from './jobs.ts';
@@ -43,6 +44,13 @@ export function registerSkypilot(app: FastifyInstance, options: SkypilotOptions)
           if (message !== null) return await reply.status(400).send({ error: 'version_mismatch', message });
           return undefined;
         });
+        scope.addHook('onRequest', async (request) => {
+          if (changesIn(request) === 'any') context.somewhere(request);
+        });
+        scope.addHook('preHandler', async (request) => {
+          // Whatever the route does with its body: nobody changes anything where they may only look.
+          if (changesIn(request) === 'named') callerOf(context, request, Body.of(request));
+        });
         for (const routes of [
           apiRoutes,
           cancelRoutes,
@@ -61,6 +69,9 @@ export function registerSkypilot(app: FastifyInstance, options: SkypilotOptions)
     );
   }
 }
+
+const changesIn = ({ routeOptions }: FastifyRequest): ChangesIn | undefined =>
+  (routeOptions.config as { readonly changesIn?: ChangesIn }).changesIn;
 
 /** What the adapter answers to a path that it does not have; null when it is none of its clients that asks. */
 export function skypilotNotFound(

@@ -3,7 +3,7 @@ import { DroverError, isDroverError } from '@drover/core';
 import type { Actor, RequestRow } from '@drover/engine';
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import { Body } from './body.ts';
-import type { Answer } from './calls.ts';
+import type { Answer, CallStart } from './calls.ts';
 import { callerOf, type SkypilotContext } from './context.ts';
 
 /** One call of a client. */
@@ -19,9 +19,15 @@ export function sayRequest(reply: FastifyReply, id: string): void {
   reply.header('x-skypilot-request-id', id).header('x-request-id', id);
 }
 
-export function askedOf(context: SkypilotContext, request: FastifyRequest, verb: string): Asked {
+/** @param workspace the one that is meant, whatever its configuration says; null or left out: that one */
+export function askedOf(
+  context: SkypilotContext,
+  request: FastifyRequest,
+  verb: string,
+  workspace: string | null = null,
+): Asked {
   const body = Body.of(request);
-  const actor = callerOf(context, request, body);
+  const actor = callerOf(context, request, body, workspace);
   return { verb, body, actor, cluster: body.optionalText('cluster_name') };
 }
 
@@ -29,10 +35,10 @@ export function askedOf(context: SkypilotContext, request: FastifyRequest, verb:
 export async function answerLater(
   { calls }: SkypilotContext,
   reply: FastifyReply,
-  { verb, actor, cluster }: Pick<Asked, 'verb' | 'actor' | 'cluster'>,
+  said: CallStart,
   work: () => Promise<Answer> | Answer,
 ): Promise<void> {
-  const call = calls.start(verb, actor, cluster, async () => await work());
+  const call = calls.start(said, async () => await work());
   sayRequest(reply, call.id);
   await reply.type('application/json').send('null');
 }

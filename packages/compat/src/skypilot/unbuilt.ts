@@ -1,11 +1,11 @@
 /**
  * What is not built yet. Its lists are empty and answer, so that commands that ask for everything go through; whatever
- * would act is refused as a request that has failed. A table, so that each issue takes its own lines out.
+ * would act is refused as a request that has failed, of which nothing is stored. A table, so that each issue takes its own lines out.
  */
 import type { FastifyInstance } from 'fastify';
 import type { SkypilotContext } from './context.ts';
 import { sendLines } from './stream.ts';
-import { answerLater, askedOf, notBuilt, sayRequest, submit } from './submit.ts';
+import { answerLater, askedOf, notBuilt, sayRequest } from './submit.ts';
 
 const NO_JOBS = { jobs: [], total: 0, total_no_filter: 0, status_counts: {}, infra_options: [] };
 
@@ -90,7 +90,7 @@ export function unbuiltRoutes(scope: FastifyInstance, context: SkypilotContext):
   }
   for (const [url, verb, what] of REFUSED) {
     scope.post(url, async (request, reply) => {
-      await submit(context, reply, askedOf(context, request, verb), () => {
+      await answerLater(context, reply, askedOf(context, request, verb), () => {
         throw notBuilt(what);
       });
     });
@@ -98,9 +98,7 @@ export function unbuiltRoutes(scope: FastifyInstance, context: SkypilotContext):
   for (const [url, verb, what] of REFUSED_STREAMS) {
     scope.post(url, async (request, reply) => {
       const asked = askedOf(context, request, verb);
-      const call = context.calls.start(verb, asked.actor, asked.cluster, () =>
-        Promise.reject(notBuilt(what)),
-      );
+      const call = context.calls.start(asked, () => Promise.reject(notBuilt(what)));
       sayRequest(reply, call.id);
       await sendLines(context, reply, nothing());
     });

@@ -2,7 +2,7 @@
 import { DroverError, isAtLeast, isDroverError } from '@drover/core';
 import type { FastifyInstance, FastifyRequest } from 'fastify';
 import { Body } from './body.ts';
-import { inWorkspace, type SkypilotContext } from './context.ts';
+import { askerOf, inWorkspace, type SkypilotContext } from './context.ts';
 import { answerLater, askedOf } from './submit.ts';
 
 export function workspaceRoutes(scope: FastifyInstance, context: SkypilotContext): void {
@@ -12,7 +12,8 @@ export function workspaceRoutes(scope: FastifyInstance, context: SkypilotContext
   });
 
   scope.get('/workspaces', async (request, reply) => {
-    await answerLater(context, reply, askedOf(context, request, 'workspaces.get'), () => ({
+    const asked = { ...askedOf(context, request, 'workspaces.get'), onlyFor: askerOf(context, request) };
+    await answerLater(context, reply, asked, () => ({
       value: Object.fromEntries(context.projectsOf(request).map(({ name }) => [name, {}])),
     }));
   });

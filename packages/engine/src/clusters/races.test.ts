@@ -218,8 +218,8 @@ it('a secret reaches the command and nobody else', async () => {
     expect(view.env).toEqual({ SEEN: 'yes' });
     expect(JSON.stringify(view)).not.toContain('hush-hush');
   }
-  const requests = [...engine().state.tables.requests.all()].map((row) => engine().viewRequest(row));
+  const requests = [...engine().state.tables.requests.all()].map((row) => engine().views.request(row));
   const row = cluster('c') as ClusterRow;
-  const shown = [engine().viewCluster(row), engine().viewClusterJob(row, job('c', 1)), requests];
+  const shown = [engine().views.cluster(row), engine().views.clusterJob(row, job('c', 1)), requests];
   expect(JSON.stringify(shown)).not.toContain('hush-hush');
 });

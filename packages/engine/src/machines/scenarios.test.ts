@@ -88,9 +88,9 @@ describe('the ordinary way', () => {
     expect(row).toMatchObject({ mayExist: true, failure: null, address: '10.0.0.1' });
     setDesired(id, 'STOPPED');
     await reach('it is STOPPED', statusIs(id, 'STOPPED'));
-    const { cost } = engine().viewMachine(rowOf(id));
+    const { cost } = engine().views.machine(rowOf(id));
     await pass(3_600_000);
-    expect(engine().viewMachine(rowOf(id)).cost).toBe(cost);
+    expect(engine().views.machine(rowOf(id)).cost).toBe(cost);
     expect(engine().state.tables.workers.get(row.workerId ?? '')?.status).toBe('OFFLINE');
     setDesired(id, 'RUNNING');
     await reach('it is READY again', statusIs(id, 'READY'));

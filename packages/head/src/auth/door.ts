@@ -2,7 +2,7 @@
  * What every call passes before its route: who it is, whether that one calls too often, whether it may. Asked again when its
  * body has come, and for as long as the call goes on (open-calls.ts).
  */
-import type { DroverError, Role } from '@drover/core';
+import { type DroverError, ROLES, type Role } from '@drover/core';
 import type { Actor, Engine } from '@drover/engine';
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import type { CallLimits } from './call-limits.ts';
@@ -14,13 +14,12 @@ export interface Door {
   readonly denials: Denials;
   /** Before every other hook that looks at who calls. */
   install(app: FastifyInstance): void;
-  /** The caller in another of its projects. @throws {DroverError} FORBIDDEN, PROJECT_NOT_FOUND */
+  /** The caller in one of its projects, where it may do what the route needs. @throws {DroverError} FORBIDDEN, PROJECT_NOT_FOUND */
   within(request: FastifyRequest, project: string): Actor;
-  /** The call looks into these projects too: it ends when one of them is closed to it. */
-  looksInto(
-    request: FastifyRequest,
-    projects: readonly { readonly name: string; readonly role: Role }[],
-  ): void;
+  /** That the caller may do what the route needs in one of its projects at least. @throws {DroverError} FORBIDDEN */
+  somewhere(request: FastifyRequest): void;
+  /** The call tells of what that project has: it ends when the project is closed to it. @throws {DroverError} PROJECT_NOT_FOUND */
+  looksInto(request: FastifyRequest, project: string): void;
 }
 
 /** @param limits null: none */
@@ -83,25 +82,42 @@ export function makeDoor(engine: Engine, guard: Guard, limits: CallLimits | null
       app.addHook('onError', async (request, _reply, error) => denied(request, request.actor, error));
     },
     within(request, project) {
-      const { actor, bearer } = request;
-      if (!actor) throw new Error('a route was reached without authentication');
+      const caller = callerOf(request);
       try {
-        const there = guard.within({ actor, bearer }, project, accessOf(request));
+        const there = guard.within(caller, project, neededBy(request));
         calls.reached(request, there.project, there.role ?? 'viewer');
         return there;
       } catch (error) {
         // Some are kept as the outcome of a request, and thrown to nobody.
-        denied(request, actor, error);
+        denied(request, caller.actor, error);
         throw error;
       }
     },
-    looksInto(request, projects) {
-      for (const { name, role } of projects) calls.reached(request, name, role);
+    somewhere(request) {
+      const needed = neededBy(request);
+      guard.somewhere(callerOf(request), needed);
+      calls.reachedSome(request, needed);
+    },
+    looksInto(request, project) {
+      const there = guard.within(callerOf(request), project, 'viewer');
+      calls.reached(request, there.project, there.role ?? 'viewer');
     },
   };
 }
 
 const accessOf = (request: FastifyRequest): Access => request.routeOptions.config.access ?? 'admin';
+
+/** What the caller needs where the call acts: more than at the door, where that is not known yet. */
+function neededBy(request: FastifyRequest): Role {
+  if (request.routeOptions.config.changesIn !== undefined) return 'user';
+  const access = accessOf(request);
+  return ROLES.find((role) => role === access) ?? 'admin';
+}
+
+function callerOf({ actor, bearer }: FastifyRequest): Pick<Caller, 'bearer'> & { readonly actor: Actor } {
+  if (!actor) throw new Error('a route was reached without authentication');
+  return { actor, bearer };
+}
 
 /** One is announced, of any length. */
 export const hasBody = ({ headers }: FastifyRequest): boolean =>

@@ -34,7 +34,9 @@ export interface Guard {
   /** Whether that one may. @returns the caller within its project. @throws {DroverError} FORBIDDEN, PROJECT_NOT_FOUND */
   admit(request: IncomingMessage, caller: Caller, access: Access): Caller;
   /** The same caller in another of its projects, by the same rules. @throws {DroverError} FORBIDDEN, PROJECT_NOT_FOUND */
-  within(caller: Pick<Caller, 'actor' | 'bearer'>, project: string, access: Access): Actor;
+  within(caller: Pick<Caller, 'actor' | 'bearer'>, project: string, needed: Role): Actor;
+  /** That the caller may so much in one of its projects at least. @throws {DroverError} FORBIDDEN */
+  somewhere(caller: Pick<Caller, 'actor' | 'bearer'>, needed: Role): void;
   /** The worker whose identity this is. @throws {DroverError} UNAUTHENTICATED */
   worker(request: IncomingMessage): string;
 }
@@ -107,9 +109,15 @@ export function makeGuard(
       return { ...caller, actor: inPlace(actor, place, access) };
     },
 
-    within({ actor, bearer }, project, access) {
-      const needed = checksItself(access) || access === 'worker' ? 'admin' : access;
+    within({ actor, bearer }, project, needed) {
       return inPlace(actor, placeOf(engine, bearer, nameOf(project)), needed);
+    },
+
+    somewhere({ actor, bearer }, needed) {
+      if (projectsOf(engine, bearer).some(({ role }) => isAtLeast(role, needed))) return;
+      const { name, role, project } = actor;
+      const message = `this needs the role ${needed}; ${name} is ${role} in project ${project}, and no more in any other`;
+      throw new DroverError('FORBIDDEN', { needed, role, project }, { message });
     },
   };
 }

@@ -10,6 +10,10 @@ let judged = 0;
 /** What the guard says now; null: it lets nobody in. */
 let role: Role | null;
 let calls: OpenCalls;
+/** Refuses whoever may change nothing anywhere. */
+const somewhere = (_: unknown, needed: Role) => {
+  if (role !== needed) throw new DroverError('FORBIDDEN');
+};
 const who = { kind: 'person' as const, name: 'ana', project: 'lab' };
 
 beforeEach(() => {
@@ -28,7 +32,7 @@ beforeEach(() => {
     if (role === null) throw new DroverError('UNAUTHENTICATED');
     return { actor: { ...who, role }, bearer: null, key: '' };
   };
-  const guard = { identify: known, admit: known, within: () => known().actor };
+  const guard = { identify: known, admit: known, within: () => known().actor, somewhere };
   calls = new OpenCalls(state as unknown as JudgedState, guard as never);
 });
 afterEach(() => {
@@ -56,13 +60,14 @@ function open(expiresMs: number | null = null, actor: object = { ...who, role: '
       seen.sent = error;
     },
   };
+  const request = { raw: {}, id: 'r' };
   const bearer = { user: { id: 'u1' }, token: { id: 't1', expiresMs } };
-  calls.add({ raw: {}, id: 'r' } as never, reply as never, 'viewer' satisfies Access, {
+  calls.add(request as never, reply as never, 'viewer' satisfies Access, {
     actor,
     bearer,
     key: '',
   } as never);
-  return seen;
+  return Object.assign(seen, { request: request as never });
 }
 const change = (collection: string, id: string, name = id): void => {
   tell([{ collection, id, before: { id, name }, after: undefined }]);
@@ -115,6 +120,16 @@ it('ends when its token does, a day later as well as in a second', () => {
   late.over();
   vi.runOnlyPendingTimers();
   expect(vi.getTimerCount()).toBe(0);
+});
+
+it('a call that belongs to no project is judged with each, by what it may in any', () => {
+  const call = open();
+  calls.reachedSome(call.request, 'user');
+  change('projects', 'another');
+  expect([judged > 0, call.sent, call.cut]).toEqual([true, null, false]);
+  role = 'viewer';
+  change('projects', 'another');
+  expect(call.sent).toMatchObject({ code: 'FORBIDDEN' });
 });
 
 it("a worker's stream goes on with a secret that was renewed, and is cut when its identity is void", () => {

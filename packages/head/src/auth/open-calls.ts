@@ -21,10 +21,12 @@ interface OpenCall {
   readonly caller: Caller;
   /** The projects that it has come into, and what it was let do there. */
   readonly reach: Map<string, Role>;
+  /** What it has to be let do in one project at least; null: it is about those that it has come into. */
+  some: Role | null;
 }
 
 export class OpenCalls {
-  readonly #guard: Pick<Guard, 'identify' | 'admit' | 'within'>;
+  readonly #guard: Pick<Guard, 'identify' | 'admit' | 'within' | 'somewhere'>;
   readonly #state: JudgedState;
   readonly #nowMs: () => number;
   readonly #open = new Map<FastifyRequest, OpenCall>();
@@ -34,7 +36,7 @@ export class OpenCalls {
   /** @param nowMs wall time, against which tokens expire */
   constructor(
     state: JudgedState,
-    guard: Pick<Guard, 'identify' | 'admit' | 'within'>,
+    guard: Pick<Guard, 'identify' | 'admit' | 'within' | 'somewhere'>,
     nowMs: () => number = () => Date.now(),
   ) {
     this.#state = state;
@@ -47,7 +49,7 @@ export class OpenCalls {
   add(request: FastifyRequest, reply: FastifyReply, access: Access, caller: Caller): void {
     const { project, role } = caller.actor;
     const reach = new Map(role === undefined ? [] : [[project, role]]);
-    this.#open.set(request, { request, reply, access, caller, reach });
+    this.#open.set(request, { request, reply, access, caller, reach, some: null });
     reply.raw.once('close', () => this.#open.delete(request));
     const expiresMs = caller.bearer?.token.expiresMs ?? null;
     if (expiresMs !== null) this.#wakeAt(expiresMs);
@@ -56,6 +58,12 @@ export class OpenCalls {
   /** The call has come into another project too. */
   reached(request: FastifyRequest, project: string, role: Role): void {
     this.#open.get(request)?.reach.set(project, role);
+  }
+
+  /** The call belongs to no project: it goes on as long as its caller may so much in any. */
+  reachedSome(request: FastifyRequest, role: Role): void {
+    const call = this.#open.get(request);
+    if (call) call.some = role;
   }
 
   #changed(changes: readonly Change[]): void {
@@ -72,7 +80,7 @@ export class OpenCalls {
     });
   }
 
-  #judge({ request, reply, access, caller, reach }: OpenCall): void {
+  #judge({ request, reply, access, caller, reach, some }: OpenCall): void {
     if (!this.#open.has(request)) return;
     if (caller.actor.kind === 'worker') {
       // By its row: a secret that was renewed meanwhile is another one, and no reason to end what goes on.
@@ -82,6 +90,7 @@ export class OpenCalls {
     try {
       const known = this.#guard.identify(request.raw, access, request.id);
       const now = this.#guard.admit(request.raw, known, access);
+      if (some !== null) this.#guard.somewhere(now, some);
       for (const [project, role] of reach) {
         const left = this.#guard.within(now, project, 'viewer').role ?? 'viewer';
         // It goes on with what it was given at its start: whoever may less begins anew.
@@ -128,7 +137,7 @@ function touches({ collection, id, before, after }: Change): ((call: OpenCall) =
       return ({ caller }) => caller.bearer?.user.id === id;
     case 'projects': {
       const name = (after ?? before)?.name ?? '';
-      return ({ reach }) => reach.has(name);
+      return ({ reach, some }) => some !== null || reach.has(name);
     }
     case 'identities': {
       const { name } = workerActor(id);

@@ -55,8 +55,36 @@ it('a user launches nothing on it, is planned nothing there, and adds nothing to
   expect(ended.json).toMatchObject({ status: 'FAILED', error: { message: expect.stringMatching(WHY) } });
 });
 
+/** What SkyPilot's clients hear of it, by that token; the infra is up. */
+async function told(authorization: string) {
+  const headers = { 'x-skypilot-api-version': '62', authorization };
+  const outcome = async (method: string, path: string, body?: object) => {
+    const id = (await head.call(method, path, body, headers)).headers.get('x-skypilot-request-id');
+    const got = await head.call('GET', `/api/get?request_id=${id}`, undefined, headers);
+    const log = await head.call('GET', `/api/stream?request_id=${id}`, undefined, headers);
+    return { value: JSON.parse(got.json.return_value), log: log.text };
+  };
+  const clouds = (await outcome('GET', '/enabled_clouds?expand=true')).value;
+  return { clouds, check: await outcome('POST', '/check', {}) };
+}
+
+it("SkyPilot's clients tell a user that it is not for them, and an admin that it is enabled", async () => {
+  await start(false);
+  const { token } = (await head.call('POST', '/v1/tokens', { user: 'ana' })).json;
+  const admin = await told(`Bearer ${head.token}`);
+  expect(admin.clouds).toEqual(expect.arrayContaining(['SSH/local']));
+  expect(admin.check.log).toMatch(/^ {2}local: enabled, \d+ workers/m);
+  const ana = await told(`Bearer ${token}`);
+  expect(ana.clouds).not.toContain('SSH/local');
+  expect(ana.check.log).toMatch(
+    /^ {2}local: not for you, \d+ workers: .*for admins only; start the head with/m,
+  );
+});
+
 it('a user may where the operator has said so', async () => {
   const ana = await start(true);
+  const { token } = (await head.call('POST', '/v1/tokens', { user: 'ana' })).json;
+  expect((await told(`Bearer ${token}`)).clouds).toContain('SSH/local');
   const mine = { cluster: 'mine', task: { ...TASK, resources: LOCAL } };
   expect((await ana('/v1/clusters/launch', mine)).status).toBe(202);
   await reachLocal('mine');

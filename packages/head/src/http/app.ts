@@ -1,5 +1,5 @@
 /** The HTTP server without its routes: parsing, authentication, errors, limits. */
-import { pyletNotFound, skypilotNotFound } from '@drover/compat';
+import { type ChangesIn, pyletNotFound, skypilotNotFound } from '@drover/compat';
 import { DroverError, invalid } from '@drover/core';
 import type { Actor, Bearer, Engine, Logger } from '@drover/engine';
 import Fastify, {
@@ -17,7 +17,7 @@ import type { Access, Guard } from '../auth/guard.ts';
 import { REQUEST_ID_HEADER, requestIdOf } from '../telemetry/request-id.ts';
 import type { HeadTls } from '../tls/head-tls.ts';
 import type { Abort } from './abort.ts';
-import { answerClientError, HEADERS_MS } from './client-error.ts';
+import { answerClientError, HEADERS_MS, LOOK_AT_HEADERS_MS } from './client-error.ts';
 import { errorBody, setErrorHandler } from './errors.ts';
 import type { HostRules } from './host-rules.ts';
 import { endSlowBodies } from './slow-bodies.ts';
@@ -35,6 +35,8 @@ export type App = FastifyInstance<
 declare module 'fastify' {
   interface FastifyContextConfig {
     access?: Access;
+    /** A call of an adapter that changes something elsewhere than in the project of its header: there it needs a user. */
+    changesIn?: ChangesIn;
     /** The route reads the bytes of its body itself, within limits of its own. */
     rawBody?: boolean;
   }
@@ -81,12 +83,19 @@ export interface RouteNeed {
   /** With its parameters as the route names them: `/v1/workers/:ref`. */
   readonly path: string;
   readonly access: Access;
+  /** Where it needs the role user besides, if it does. */
+  readonly changesIn: ChangesIn | null;
 }
 const routes = new WeakMap<object, RouteOptions[]>();
 /** The routes that were made. Asked for afterwards: an adapter says what its routes need while they are made. */
 export const routesOf = (app: App): readonly RouteNeed[] =>
   (routes.get(app.server) ?? []).flatMap(({ method, url, config }) =>
-    [method].flat().map((each) => ({ method: each, path: url, access: config?.access ?? 'admin' })),
+    [method].flat().map((each) => ({
+      method: each,
+      path: url,
+      access: config?.access ?? 'admin',
+      changesIn: config?.changesIn ?? null,
+    })),
   );
 
 /** What stands between a socket and the routes. */
@@ -100,7 +109,12 @@ export interface Edge {
 }
 
 export function makeApp(log: Logger, { door, hosts, tls, watch }: Edge): App {
-  const server = { ...keepAlive, headersTimeout: HEADERS_MS, maxHeaderSize: MOST_HEADER_BYTES };
+  const server = {
+    ...keepAlive,
+    headersTimeout: HEADERS_MS,
+    connectionsCheckingInterval: LOOK_AT_HEADERS_MS,
+    maxHeaderSize: MOST_HEADER_BYTES,
+  };
   const app = Fastify({
     logger: false,
     bodyLimit: BODY_BYTES,

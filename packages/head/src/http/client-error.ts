@@ -8,6 +8,8 @@ import { errorBody } from './errors.ts';
 
 /** How long the headers of a call may take, in milliseconds. */
 export const HEADERS_MS = 20_000;
+/** How often that is looked at; Node's own is 30 s. */
+export const LOOK_AT_HEADERS_MS = 5_000;
 const FAREWELL_MS = 5_000;
 
 /** Answers in the one shape of errors, and ends the connection. */

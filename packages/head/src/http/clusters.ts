@@ -197,7 +197,7 @@ export function clusterRoutes(app: App, context: RouteContext): void {
     async (request) => {
       const row = clusters.autostop(actorOf(request), request.params.name, request.body.autostop);
       await engine.state.durable(row.rev);
-      return engine.viewCluster(row);
+      return engine.views.cluster(row);
     },
   );
   app.get(
@@ -233,7 +233,7 @@ export function clusterRoutes(app: App, context: RouteContext): void {
     async (request) => {
       const row = clusters.get(actorOf(request), request.params.name);
       await engine.state.durableUnlessStalled(row.rev);
-      return engine.viewCluster(row);
+      return engine.views.cluster(row);
     },
   );
   app.post(

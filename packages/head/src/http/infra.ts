@@ -26,7 +26,7 @@ const nameOf = ({ kind, name }: z.output<typeof nameParams>): string => `${kind}
 
 export function infraRoutes(app: App, { engine, actorOf }: RouteContext): void {
   const find = (infra: string) => {
-    const view = engine.viewInfra().find((each) => each.name === infra);
+    const view = engine.views.infra().find((each) => each.name === infra);
     if (!view)
       throw new DroverError('INFRA_NOT_FOUND', { ref: infra, known: engine.infra.names().join(', ') });
     return view;
@@ -61,7 +61,7 @@ export function infraRoutes(app: App, { engine, actorOf }: RouteContext): void {
     async (request) => {
       await engine.infra.refresh(undefined, { force: request.query.refresh === true });
       await engine.state.durableUnlessStalled(engine.state.rev);
-      return { items: engine.viewInfra() };
+      return { items: engine.views.infra() };
     },
   );
 
@@ -139,7 +139,7 @@ export function infraRoutes(app: App, { engine, actorOf }: RouteContext): void {
     async (request) => {
       const rows = await engine.machines.list(actorOf(request));
       const shown = request.query.all ? rows : rows.filter((row) => row.status !== 'GONE');
-      return { items: shown.map((row) => engine.viewMachine(row)) };
+      return { items: shown.map((row) => engine.views.machine(row)) };
     },
   );
 }

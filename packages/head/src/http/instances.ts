@@ -51,7 +51,7 @@ export function instanceRoutes(app: App, { engine, actorOf, abortOf }: RouteCont
       await engine.state.durable(submitted.rev);
       // The scheduler ran in the same commit: what it decided may be shown when that is durable too.
       const row = (await engine.reads.find(submitted.id)) ?? submitted;
-      return reply.status(201).send(engine.viewInstance(row));
+      return reply.status(201).send(engine.views.instance(row));
     },
   );
 
@@ -68,7 +68,7 @@ export function instanceRoutes(app: App, { engine, actorOf, abortOf }: RouteCont
     },
     async (request) => {
       const { rows, nextCursor } = await engine.reads.list(actorOf(request), request.query);
-      return { items: engine.viewInstances(rows), nextCursor };
+      return { items: engine.views.instances(rows), nextCursor };
     },
   );
 
@@ -111,8 +111,8 @@ export function instanceRoutes(app: App, { engine, actorOf, abortOf }: RouteCont
     async (request, reply) => {
       const row = await engine.reads.resolve(actorOf(request), request.params.ref);
       const { wait, timeoutMs } = request.query;
-      if (!wait) return engine.viewInstance(row);
-      return engine.viewInstance(await engine.reads.wait(row.id, wait, timeoutMs, abortOf(reply)));
+      if (!wait) return engine.views.instance(row);
+      return engine.views.instance(await engine.reads.wait(row.id, wait, timeoutMs, abortOf(reply)));
     },
   );
 
@@ -140,7 +140,7 @@ export function instanceRoutes(app: App, { engine, actorOf, abortOf }: RouteCont
       await engine.state.durable();
       if (gone) return reply.status(204).send(null);
       const now = await engine.reads.find(row.id);
-      return now ? reply.status(202).send(engine.viewInstance(now)) : reply.status(204).send(null);
+      return now ? reply.status(202).send(engine.views.instance(now)) : reply.status(204).send(null);
     },
   );
 
@@ -167,7 +167,7 @@ export function instanceRoutes(app: App, { engine, actorOf, abortOf }: RouteCont
         request.body.graceMs,
       );
       await engine.state.durable(after.rev);
-      return engine.viewInstance((await engine.reads.find(row.id)) ?? after);
+      return engine.views.instance((await engine.reads.find(row.id)) ?? after);
     },
   );
 
@@ -192,7 +192,7 @@ export function instanceRoutes(app: App, { engine, actorOf, abortOf }: RouteCont
         throw new DroverError('NOT_UNKNOWN', { ref: request.params.ref, status: row.status });
       const after = engine.instances.forget(actor, row.id);
       await engine.state.durable(after.rev);
-      return engine.viewInstance(after);
+      return engine.views.instance(after);
     },
   );
 
@@ -216,7 +216,7 @@ export function instanceRoutes(app: App, { engine, actorOf, abortOf }: RouteCont
         throw new DroverError('NOT_UNKNOWN', { ref: request.params.ref, status: row.status });
       const after = engine.instances.replace(actor, row.id);
       await engine.state.durable(after.rev);
-      return engine.viewInstance(after);
+      return engine.views.instance(after);
     },
   );
 
@@ -234,7 +234,7 @@ export function instanceRoutes(app: App, { engine, actorOf, abortOf }: RouteCont
       },
     },
     async (request) => {
-      return engine.explain(await engine.reads.resolve(actorOf(request), request.params.ref));
+      return engine.views.explanation(await engine.reads.resolve(actorOf(request), request.params.ref));
     },
   );
 }

@@ -42,7 +42,7 @@ export function clusterJobRoutes(app: App, context: RouteContext): void {
       const cluster = clusters.get(actor, request.params.name);
       const rows = jobs.list(actor, cluster, request.query);
       await engine.state.durableUnlessStalled(engine.state.tables.jobs.lastRev);
-      return { items: engine.viewClusterJobs(cluster, rows) };
+      return { items: engine.views.clusterJobs(cluster, rows) };
     },
   );
   app.get(
@@ -61,7 +61,7 @@ export function clusterJobRoutes(app: App, context: RouteContext): void {
       const cluster = clusters.get(actorOf(request), request.params.name);
       const row = jobs.get(cluster, numberOf(request.params.job));
       await engine.state.durableUnlessStalled(row.rev);
-      return engine.viewClusterJob(cluster, row);
+      return engine.views.clusterJob(cluster, row);
     },
   );
   app.post(

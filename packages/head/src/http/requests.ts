@@ -43,7 +43,7 @@ export function requestRoutes(app: App, context: RouteContext): void {
     },
     async (request) => {
       const { rows, nextCursor } = await requestReads.list(actorOf(request), request.query);
-      return { items: rows.map((row) => engine.viewRequest(row)), nextCursor };
+      return { items: rows.map((row) => engine.views.request(row)), nextCursor };
     },
   );
 
@@ -72,7 +72,7 @@ export function requestRoutes(app: App, context: RouteContext): void {
       const row = earlier ?? requests.record(actor, { verb: name, cluster, id }, outcome);
       await engine.state.durable(row.rev);
       const now = (await requestReads.find(row.id)) ?? row;
-      return await reply.status(201).send(engine.viewRequest(now));
+      return await reply.status(201).send(engine.views.request(now));
     },
   );
 
@@ -93,8 +93,8 @@ export function requestRoutes(app: App, context: RouteContext): void {
     },
     async (request, reply) => {
       const row = await requestReads.resolve(actorOf(request), refOf(request.params.ref));
-      if (!request.query.wait) return engine.viewRequest(row);
-      return engine.viewRequest(await requestReads.wait(row.id, request.query.timeoutMs, abortOf(reply)));
+      if (!request.query.wait) return engine.views.request(row);
+      return engine.views.request(await requestReads.wait(row.id, request.query.timeoutMs, abortOf(reply)));
     },
   );
 
@@ -185,5 +185,5 @@ export async function accepted(
   await engine.state.durable(row.rev);
   const now = (await engine.work.requestReads.find(row.id)) ?? row;
   reply.header('location', `/v1/requests/${row.id}`);
-  await reply.status(202).send(engine.viewRequest(now) as never);
+  await reply.status(202).send(engine.views.request(now) as never);
 }

@@ -166,6 +166,59 @@ describe('a workspace', () => {
   });
 });
 
+describe('an answer that depends on who asks', () => {
+  /** Asks, and says under which id the answer is. */
+  const asked = async (method: string, path: string, token: string, body?: object): Promise<string> => {
+    const reply = await head.call(method, path, body, by(token));
+    expect([path, reply.status]).toEqual([path, 200]);
+    return reply.headers.get('x-skypilot-request-id') ?? '';
+  };
+  const fetched = (id: string, token: string) =>
+    head.call('GET', `/api/get?request_id=${id}`, undefined, by(token));
+  const listed = async (token: string): Promise<string[]> => {
+    const { json } = await head.call('GET', '/api/status?all_status=true', undefined, by(token));
+    return json.map((each: { request_id: string }) => each.request_id);
+  };
+
+  it.each([
+    ['GET', '/workspaces'],
+    ['GET', '/enabled_clouds'],
+    ['POST', '/check'],
+  ])('is found and listed with the token that has asked, and no other: %s %s', async (method, path) => {
+    const id = await asked(method, path, ana, method === 'POST' ? {} : undefined);
+    const narrow = await tokenOf('ana', { project: 'default' });
+    expect((await fetched(id, ana)).json).toMatchObject({ request_id: id, status: 'SUCCEEDED' });
+    expect(await listed(ana)).toContain(id);
+    for (const other of [bo, narrow, head.token]) {
+      for (const ref of [id, id.slice(0, 8)])
+        for (const place of ['get', 'stream']) {
+          const reply = await head.call('GET', `/api/${place}?request_id=${ref}`, undefined, by(other));
+          expect([place, reply.status, reply.text]).toEqual([
+            place,
+            404,
+            expect.not.stringMatching(/lab|shop/),
+          ]);
+        }
+      expect(await listed(other)).not.toContain(id);
+    }
+    // What is the project's is everybody's there.
+    const status = await asked('POST', '/status', ana, {});
+    expect((await fetched(status, bo)).status).toBe(200);
+    expect(await listed(bo)).toContain(status);
+  });
+
+  it('is filed where it is about: a check of a workspace that is named beside the one in use', async () => {
+    const id = await asked('POST', '/check', ana, { workspace: 'lab', ...inside('default') });
+    const { return_value } = (await fetched(id, ana)).json;
+    expect(Object.keys(JSON.parse(return_value))).toEqual(['lab']);
+    await head.call('DELETE', '/v1/projects/lab/members/ana');
+    expect((await fetched(id, ana)).status).toBe(404);
+    await head.call('PUT', '/v1/projects/lab/members/ana', { role: 'user' });
+    const refused = await head.call('POST', '/check', { workspace: 'lab' }, by(bo));
+    expect([refused.status, refused.json.detail]).toEqual([403, 'no project lab for you']);
+  });
+});
+
 describe('whose a call is', () => {
   const env_vars = { SKYPILOT_USER_ID: '0badcafe', SKYPILOT_USER: 'somebody' };
 

@@ -71,6 +71,20 @@ describe('a call', () => {
     expect(payload).toMatchObject({ user_id: 'admin' });
   });
 
+  it('names clusters by patterns, and one that is made to take long takes none of the time of others', async () => {
+    const name = `a${'b'.repeat(39)}`;
+    const launch = { cluster: name, retryUntilUp: true, task: { run: 'true' } };
+    expect((await head.call('POST', '/v1/clusters/launch', launch)).status).toBe(202);
+    const named = async (...cluster_names: string[]): Promise<string[]> =>
+      JSON.parse((await result('/status', { cluster_names })).return_value).map(
+        (record: { name: string }) => record.name,
+      );
+    expect(await named('a*b', 'x?[y]')).toEqual([name]);
+    expect(await named(`${'?*'.repeat(24)}!`)).toEqual([]);
+    const many = await result('/status', { cluster_names: Array.from({ length: 101 }, (_, at) => `*${at}`) });
+    expect(JSON.parse(many.error)).toMatchObject({ type: 'ValueError' });
+  });
+
   it('of what is not built yet is refused, and its lists are empty', async () => {
     for (const path of ['/jobs/launch', '/serve/up', '/volumes/apply', '/storage/delete', '/local_up'])
       expect(JSON.parse((await result(path, {})).error)).toMatchObject({ type: 'NotSupportedError' });
@@ -86,6 +100,42 @@ describe('a call', () => {
       error: { code: 'ROUTE_NOT_FOUND' },
     });
     expect((await head.call('GET', '/compat/skypilot/none')).json).toHaveProperty('detail');
+  });
+});
+
+describe('what is not built', () => {
+  it.each(['viewer', 'user', 'admin'])('is refused in the same words to a %s', async (role) => {
+    await head.call('POST', '/v1/users', { name: `one-${role}`, role });
+    const { token } = (await head.call('POST', '/v1/tokens', { user: `one-${role}` })).json;
+    const headers = { ...NEW, authorization: `Bearer ${token}` };
+    for (const path of [
+      '/local_up',
+      '/local_down',
+      '/kubernetes_label_gpus',
+      '/ssh_node_pools/deploy',
+      '/ssh_node_pools/down',
+      '/ssh_node_pools/lab/deploy',
+      '/ssh_node_pools/lab/down',
+      '/workspaces/create',
+      '/workspaces/update',
+      '/workspaces/delete',
+    ])
+      expect([path, JSON.parse((await result(path, {}, headers)).error).type]).toEqual([
+        path,
+        'NotSupportedError',
+      ]);
+    for (const path of [
+      '/ssh_node_pools',
+      '/ssh_node_pools/keys',
+      '/users/create',
+      '/users/update',
+      '/users/delete',
+      '/users/service-account-tokens',
+    ])
+      expect([path, (await head.call('POST', path, {}, headers)).json]).toEqual([
+        path,
+        { detail: 'these changes are not supported by this head yet' },
+      ]);
   });
 });
 

@@ -4,7 +4,7 @@ import { hasBody } from '../auth/door.ts';
 
 /** 4 MiB, the largest, within this time: some 140 KB a second. */
 const BODY_MS = 30_000;
-/** Their bodies are read by no route. */
+/** Their bodies are read by no route: the answer does not wait for them, and their connection not for ever. */
 const WITHOUT: ReadonlySet<string> = new Set(['GET', 'HEAD']);
 
 /**
@@ -19,5 +19,13 @@ export function endSlowBodies(app: FastifyInstance, bodyMs: number = BODY_MS): v
       payload.once('end', stop).once('close', stop);
     }
     done(null, payload);
+  });
+  app.addHook('onResponse', (request, _reply, done) => {
+    const { raw } = request;
+    if (WITHOUT.has(request.method) && hasBody(request) && !raw.complete) {
+      const timer = setTimeout(() => raw.destroy(), bodyMs);
+      raw.once('close', () => clearTimeout(timer));
+    }
+    done();
   });
 }

@@ -61,6 +61,24 @@ it('a body that comes byte by byte is cut off, of whatever type; one that is in 
   expect(upload.destroyed).toBe(false);
 });
 
+it('a body that no route reads, of a call that is answered without it, holds its connection no longer', async () => {
+  const app = Fastify();
+  endSlowBodies(app, 100);
+  app.get('/', async () => 'read');
+  const port = await served(app);
+  const ask = (length: number, body: string): Socket => {
+    const socket = dial(port);
+    socket.write(`GET / HTTP/1.1\r\nHost: x\r\nContent-Length: ${length}\r\n\r\n${body}`);
+    return socket;
+  };
+  const whole = ask(3, 'abc');
+  const never = ask(100_000, 'abc');
+  const gone = closed(never);
+  expect(String(await new Promise((resolve) => never.once('data', resolve)))).toContain('200 OK');
+  await gone;
+  expect(whole.destroyed).toBe(false);
+});
+
 it('a stream of events that nobody reads is cut off when a megabyte of it waits', async () => {
   let write: (event: object) => void = () => undefined;
   let stopped = false;

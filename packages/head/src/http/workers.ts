@@ -37,7 +37,7 @@ export function workerRoutes(app: App, { engine, actorOf }: RouteContext): void 
     },
     async (request) => {
       const rows = await engine.workers.list(request.query.status);
-      return { items: rows.map((row) => engine.viewWorker(row)), nextCursor: null };
+      return { items: rows.map((row) => engine.views.worker(row)), nextCursor: null };
     },
   );
 
@@ -59,7 +59,7 @@ export function workerRoutes(app: App, { engine, actorOf }: RouteContext): void 
     async (request) => {
       const row = await engine.workers.resolve(request.params.ref);
       const { wait, timeoutMs } = request.query;
-      return engine.viewWorker(wait ? await engine.workers.wait(row.id, wait, timeoutMs) : row);
+      return engine.views.worker(wait ? await engine.workers.wait(row.id, wait, timeoutMs) : row);
     },
   );
 
@@ -103,7 +103,7 @@ export function workerRoutes(app: App, { engine, actorOf }: RouteContext): void 
       const { id } = await engine.workers.resolve(request.params.ref);
       engine.workers.revoke(actorOf(request), id);
       await engine.state.durable();
-      return engine.viewWorker(await engine.workers.resolve(id));
+      return engine.views.worker(await engine.workers.resolve(id));
     },
   );
 

@@ -30,10 +30,6 @@ export const isName = (name: string): boolean =>
 /** Listening there means to listen on every address of the machine. */
 export const isWildcard = (host: string): boolean => host === '0.0.0.0' || host === '::';
 
-/** Nobody but this machine reaches what listens there. */
-export const isHereOnly = (host: string): boolean =>
-  host === 'localhost' || host === '::1' || (isIP(host) === 4 && host.startsWith('127.'));
-
 /** The name of this machine, as it calls itself. */
 export const machineName = (): string => plainHost(hostname());
 

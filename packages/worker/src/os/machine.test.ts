@@ -5,6 +5,7 @@ import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { LaunchError } from '../agent/ports.ts';
 import type { OsWorkerMachine } from './create.ts';
+import { readStat } from './process.ts';
 import { Bench, orderFor, textOf, until, VARIANTS } from './testing.ts';
 
 describe.each(VARIANTS)('a machine, shim $shim, cgroups used: $useCgroups', (variant) => {
@@ -108,6 +109,8 @@ describe.each(VARIANTS)('a machine, shim $shim, cgroups used: $useCgroups', (var
   test('it has a session of its own', async () => {
     const order = orderFor(['sleep', '600']);
     const { pid } = await bench.launch(machine, order);
+    // A forked shim makes its session before it begins the command, not before its number is known.
+    await until('its session', () => readStat(pid)?.session === pid);
     const { log } = await bench.run(
       machine,
       orderFor(`cut -d' ' -f6 /proc/${pid}/stat /proc/${process.pid}/stat`),

@@ -5,7 +5,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { segmentsIn } from '../os/folder.ts';
-import { commandLineOf, isAlive, readStat, variableOf } from '../os/process.ts';
+import { childrenOf, commandLineOf, isAlive, readStat, variableOf } from '../os/process.ts';
 import { Spawner, SpawnerLost } from '../os/spawner.ts';
 import { until } from '../os/testing.ts';
 import { nativeShim } from './testing.ts';
@@ -162,6 +162,7 @@ describe('the spawner', () => {
     worker.kill('SIGKILL');
     await until('the spawner has ended', () => parent !== null && !isAlive(parent));
     expect(readStat(pid)?.state).toMatch(/[SR]/);
+    await until('its command', () => childrenOf(pid)?.length === 1);
     kill(pid);
     await until(
       'end',

@@ -1,6 +1,6 @@
 import { type LocalCluster, localCluster as startCluster } from '../../local/cluster.ts';
 import { type LocalHead, type LocalWorker, start as startLocal } from '../../local/start.ts';
-import { init, shutdownFrom } from './session.ts';
+import { initWith, shutdownFrom } from './session.ts';
 
 /** A head in the background, from {@link start}. */
 export class Head {
@@ -144,7 +144,7 @@ export async function localCluster(
     port: port ?? undefined,
   });
   try {
-    await init(cluster.address, { token: cluster.token });
+    await initWith(cluster.client);
   } catch (error) {
     await cluster.shutdown();
     throw error;

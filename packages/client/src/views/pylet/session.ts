@@ -32,6 +32,13 @@ export async function init(address?: string, { token }: { token?: string | undef
   current = new Client(found);
 }
 
+/** The same with a client that there is already. @throws {ConnectionError} its head does not answer: nothing is initialised then */
+export async function initWith(client: Client): Promise<void> {
+  current = undefined;
+  await client.head.get({ signal: AbortSignal.timeout(INIT_MS) }).catch(asConnectionError);
+  current = client;
+}
+
 function asConnectionError(error: unknown): never {
   if (!isDroverError(error)) throw error;
   throw new ConnectionError(error.message, { cause: error });

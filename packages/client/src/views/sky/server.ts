@@ -1,7 +1,7 @@
 /** The functions of the seed for the server: here the head, and the herd on this machine. */
 import { open } from 'node:fs/promises';
 import { join } from 'node:path';
-import { invalid } from '@drover/core';
+import { invalid, isLoopback } from '@drover/core';
 import { Client } from '../../client.ts';
 import { configPath, useContext } from '../../local/config-file.ts';
 import { defaultStateDir, findHead } from '../../local/find-head.ts';
@@ -40,9 +40,10 @@ export async function apiInfo(): Promise<ApiInfo> {
 }
 
 /**
- * Starts a herd on this machine; does nothing where it runs. It outlives this process, but for `foreground`: then the call
- * returns when its head has ended. With `deploy`, or another `host` than loopback, other machines reach it, by TLS with an
- * authority of its own: `drover join-token create` and `drover token create` print what they need.
+ * Starts a herd on this machine. It outlives this process, but for `foreground`: then the call returns when its head has
+ * ended. With `deploy`, or another `host` than loopback, other machines reach it, by TLS with an authority of its own:
+ * `drover join-token create` and `drover token create` print what they need. One that runs stays bound where it is, which
+ * is said on stderr when it is not where it was wished.
  */
 export async function apiStart({
   deploy = false,
@@ -60,7 +61,6 @@ export async function apiStart({
   });
 }
 
-const isLoopback = (host: string): boolean => /^(?:localhost$|127\.|::1$)/.test(host);
 const bindingTo = (host: string): string[] =>
   isLoopback(host) ? ['--host', host] : ['--host', host, '--tls'];
 

@@ -25,10 +25,10 @@ export async function currentClient(): Promise<Client> {
   return held.client;
 }
 
-/** As `drover up`: starts what is missing of the herd on this machine. It outlives this process. */
+/** As `drover up`: starts what is missing of the herd on this machine. It outlives this process. @param host default: as before */
 export async function startHerd(host?: string): Promise<void> {
   process.stderr.write('drover: starting a herd on this machine ("drover down" ends it)\n');
-  await runProgram(['up', '--json', ...(host === undefined || host === '127.0.0.1' ? [] : ['--host', host])]);
+  await runProgram(['up', '--json', ...(host === undefined ? [] : ['--host', host])]);
 }
 
 /** True when something at that address is a head, or at least speaks. */

@@ -22,8 +22,8 @@ export const NOUNS: readonly (readonly [noun: string, line: string])[] = [
 
 /** The noun that an operationId begins with; the longest, when several do. Null: it begins with none. */
 export function nounOf(operationId: string): string | null {
-  const fitting = NOUNS.map(([noun]) => noun).filter((noun) =>
-    new RegExp(`^${noun}[A-Z][A-Za-z0-9]*$`).test(operationId),
+  const fitting = NOUNS.map(([noun]) => noun).filter(
+    (noun) => operationId.startsWith(noun) && /^[A-Z][A-Za-z0-9]*$/.test(operationId.slice(noun.length)),
   );
   return fitting.toSorted((a, b) => b.length - a.length)[0] ?? null;
 }

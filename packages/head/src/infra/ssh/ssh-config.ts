@@ -1,4 +1,5 @@
 /** As much of `~/.ssh/config` as says where a host is and who one is there. The first value counts, as in ssh. */
+import { globMatcher } from '@drover/core';
 
 interface Block {
   readonly patterns: readonly string[];
@@ -49,13 +50,7 @@ export function aliasOf(blocks: readonly Block[], name: string): Alias {
 }
 
 function isMeant(patterns: readonly string[], name: string): boolean {
-  const matches = (pattern: string): boolean =>
-    new RegExp(
-      `^${pattern
-        .replaceAll(/[.+^${}()|[\]\\]/g, '\\$&')
-        .replaceAll('*', '.*')
-        .replaceAll('?', '.')}$`,
-    ).test(name);
+  const matches = (pattern: string): boolean => globMatcher(pattern)(name);
   if (patterns.some((pattern) => pattern.startsWith('!') && matches(pattern.slice(1)))) return false;
   return patterns.some((pattern) => !pattern.startsWith('!') && matches(pattern));
 }
