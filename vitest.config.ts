@@ -40,6 +40,7 @@ export default defineConfig({
             'test/security/*.test.ts',
             'test/chaos/{checkers,faults}/*.test.ts',
           ],
+          testTimeout: 20_000, // for a machine that has other work too; each takes some milliseconds
           ...inThreads,
         },
       },

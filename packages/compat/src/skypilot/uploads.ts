@@ -2,7 +2,7 @@
  * What clients send: an archive in parts, of which contents and an index are kept. A task names what of it it needs, and
  * that becomes a tree. Both protocols: by content, and by a number of the client's own.
  */
-import { createReadStream, createWriteStream } from 'node:fs';
+import { createReadStream } from 'node:fs';
 import { mkdir, open, readdir, readFile, rename, rm, stat, utimes, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { pipeline } from 'node:stream/promises';
@@ -72,7 +72,9 @@ export class Uploads {
     await mkdir(folder, { recursive: true });
     const draft = join(folder, `${index}.${process.hrtime.bigint()}.draft`);
     try {
-      await pipeline(this.#limited(body), createWriteStream(draft));
+      // Opened before anything can fail: a stream that opens it later may make it when it is removed already.
+      const file = await open(draft, 'wx');
+      await pipeline(this.#limited(body), file.createWriteStream());
       await rename(draft, join(folder, String(index)));
     } catch (error) {
       await rm(draft, { force: true });

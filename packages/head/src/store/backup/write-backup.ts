@@ -1,6 +1,5 @@
 /** Writes a backup: one file, whole or not at all. */
 import { createHash } from 'node:crypto';
-import { createWriteStream } from 'node:fs';
 import { open, readdir, readFile, rename, rm, stat } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { Readable } from 'node:stream';
@@ -56,10 +55,12 @@ export async function backUp(options: BackupOptions): Promise<BackupSummary> {
   const lines = new Lines(options.version, snapshot);
   try {
     await lines.begin();
+    // Opened before anything can fail: a stream that opens it later may make it when it is removed already.
+    const target = await open(draft, 'wx', 0o600);
     await pipeline(
       Readable.from(lines.write(recordsOf(snapshot, options)), { highWaterMark: 16 }),
       createGzip(),
-      createWriteStream(draft, { flags: 'wx', mode: 0o600, flush: true }),
+      target.createWriteStream({ flush: true }),
     );
     const bytes = (await sizeOf(draft)) ?? 0;
     await rename(draft, file);
