@@ -1,4 +1,5 @@
 /** A document that a person wrote, as plain values, and where in its text each of them stands. */
+import { shorten } from './drover-error.ts';
 
 /** Keys and indices from the top of a document down to a value. */
 export type DocumentPath = readonly (string | number)[];
@@ -28,9 +29,11 @@ export const documentOf = (value: unknown, file: string | null = null): PlainDoc
   written: () => null,
 });
 
-/** `resources.any_of[1].cpus`, as errors name it. */
+/** `resources.any_of[1].cpus`, as errors name it. Keys are the writer's, of any length: each is shortened. */
 export function pathText(path: DocumentPath): string {
-  return path.map((part, at) => (typeof part === 'number' ? `[${part}]` : at ? `.${part}` : part)).join('');
+  return path
+    .map((part, at) => (typeof part === 'number' ? `[${part}]` : at ? `.${shorten(part)}` : shorten(part)))
+    .join('');
 }
 
 /** `task.yaml:3:5`; what is not known is left out. */

@@ -73,6 +73,18 @@ describe('GPU models', () => {
     expect(gpuWish('h100-sxm')).toBe('H100-SXM');
   });
 
+  it('takes a name beyond 255 characters as it is', () => {
+    for (const long of [
+      `${'a MIG '.repeat(2000)}x`,
+      `${'a-MIG-'.repeat(6000)} `,
+      `NVIDIA ${'H'.repeat(249)}`,
+    ]) {
+      expect(gpuName(long)).toBe(long);
+      expect(gpuMatches(long, 'NVIDIA H100 80GB HBM3')).toBe(false);
+    }
+    expect(gpuName(`${'a MIG '.repeat(40)}x`)).toMatch(/^a-MIG-.*-MIG-x$/);
+  });
+
   it('leaves a name that it does not know', () => {
     expect(['tpu-v2-8', 'Inferentia2', 'demo', 'GPU', ''].map(gpuName)).toEqual([
       'tpu-v2-8',

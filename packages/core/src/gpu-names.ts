@@ -35,8 +35,15 @@ const CASE: Readonly<Record<string, string>> = {
   NVL: 'NVL',
 };
 
+/** A longer name, in characters, is no model's: it is taken as it is. */
+const LONGEST_NAME = 255;
+/** So many parsed names are remembered: a plan compares the same few with each other again and again. */
+const MOST_PARSED = 10_000;
+
 interface GpuModel {
   readonly base: string;
+  /** The base as it is compared. */
+  readonly key: string;
   /** GB; null: not said, and not told apart. */
   readonly memory: number | null;
   readonly form: 'SXM' | 'PCIE' | null;
@@ -59,7 +66,7 @@ export function gpuWish(text: string): string {
 export function gpuMatches(wanted: string, model: string): boolean {
   const want = parseGpu(wanted);
   const have = parseGpu(model);
-  if (keyOf(want.base) !== keyOf(have.base)) return false;
+  if (want.key !== have.key) return false;
   const memory = want.memory ?? USUAL_MEMORY[want.base]?.[0] ?? null;
   if (memory !== null && memory !== (have.memory ?? USUAL_MEMORY[have.base]?.[0] ?? memory)) return false;
   const usual = USUALLY_SXM.test(have.base) ? 'SXM' : 'PCIE';
@@ -73,10 +80,24 @@ function nameOf(base: string, memory: number | null, form: string | null): strin
 /** `RTX4090-Ti` and `rtx4090ti` are one. */
 const keyOf = (base: string): string => base.replaceAll(/[- ]/g, '').toUpperCase();
 
+const parsed = new Map<string, GpuModel>();
+
 function parseGpu(text: string): GpuModel {
+  if (text.length > LONGEST_NAME) return { base: text, key: keyOf(text), memory: null, form: null };
+  const known = parsed.get(text);
+  if (known !== undefined) return known;
+  if (parsed.size >= MOST_PARSED) parsed.clear();
   const slice = /^(.*?)(?<![\s-])[\s-]+MIG[\s-]+(\S+)$/i.exec(text);
   // A slice of a GPU is no GPU of that model.
-  if (slice) return { base: `${parseGpu(slice[1] ?? '').base}-MIG-${slice[2]}`, memory: null, form: null };
+  const model = slice
+    ? { base: `${parseWhole(slice[1] ?? '').base}-MIG-${slice[2]}`, memory: null, form: null }
+    : parseWhole(text);
+  const keyed = { ...model, key: keyOf(model.base) };
+  parsed.set(text, keyed);
+  return keyed;
+}
+
+function parseWhole(text: string): Omit<GpuModel, 'key'> {
   let memory: number | null = null;
   let form: GpuModel['form'] = null;
   let isHbm3 = false;

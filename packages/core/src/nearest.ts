@@ -1,8 +1,16 @@
-/** The candidate that was probably meant, or null when none is near. Distance counts a swap of neighbours as one. */
+/** Longer words, in characters, are no slips of a finger; their distance would take as long as they are. */
+const LONGEST_WORD = 64;
+
+/**
+ * The candidate that was probably meant, or null when none is near, or the word is longer than 64 characters. Distance
+ * counts a swap of neighbours as one.
+ */
 export function nearest(word: string, candidates: Iterable<string>): string | null {
+  if (word.length > LONGEST_WORD) return null;
   let best: string | null = null;
   let bestDistance = Math.max(1, Math.floor(word.length * 0.4)) + 1;
   for (const candidate of candidates) {
+    if (candidate.length > 2 * LONGEST_WORD) continue;
     const distance = editDistance(word.toLowerCase(), candidate.toLowerCase());
     if (distance < bestDistance) {
       best = candidate;

@@ -83,6 +83,30 @@ describe('a tree', () => {
     expect([...links.keys()].map((path) => leavesTree(links, path))).toEqual([false, true, false, false]);
   });
 
+  it('follows 40 links in a row, as a kernel does, from wherever they are met', () => {
+    const row = (length: number, end: string) =>
+      Array.from({ length }, (_, at): [string, string] => [`l${at}`, at + 1 < length ? `l${at + 1}` : end]);
+    const leaving = (links: ReadonlyMap<string, string>) =>
+      [...links.keys()].filter((path) => leavesTree(links, path)).length;
+    expect(leaving(new Map(row(40, '..')))).toBe(40);
+    expect(leaving(new Map(row(50, '..')))).toBe(40);
+    expect(leaving(new Map(row(50, '..').reverse()))).toBe(40);
+    expect(leaving(new Map([...row(20, 'd'), ['e', 'l0/../..']]))).toBe(1);
+  });
+
+  it('remembers where a link leads, and bounds what is followed', () => {
+    const long = (next: string) => `${'x/../'.repeat(800)}${next}`;
+    const chain = Array.from({ length: 39 }, (_, at) =>
+      link(`z${at}`.padEnd(3, '_'), long(at < 38 ? `z${at + 1}`.padEnd(3, '_') : 'end')),
+    );
+    const many = Array.from({ length: 1000 }, (_, at) => link(`a${String(at).padStart(4, '0')}`, 'z0_'));
+    expect(fault([...many, ...chain].sort(byPath))).toBeNull();
+    const costly = Array.from({ length: 3000 }, (_, at) =>
+      link(`a${String(at).padStart(4, '0')}`, long('end')),
+    );
+    expect(fault(costly)).toBe('entries');
+  });
+
   it('sorts as it checks', () => {
     const sorted = [file('b/a'), file('é'), file('a'), file('a.b'), file('Z')].sort(byPath);
     expect(fault(sorted)).toBeNull();

@@ -33,6 +33,8 @@ export const TREE_LIMITS = {
   pathBytes: 4096,
   nameBytes: 255,
   fileBytes: 2 ** 40,
+  /** Parts of targets that are followed to judge its links, in all. */
+  linkParts: 4_000_000,
   /** The longest line of the canonical text, in characters. */
   line: 64 * 1024,
 } as const;
@@ -202,29 +204,93 @@ export class TreeCheck {
 /** More links in a row than a kernel follows: it ends nowhere. */
 const MOST_HOPS = 40;
 
+/** Where a link leads: out of the tree, nowhere, or to a path, after so many links in a row. */
+type Lead = { readonly to: 'out' | 'nowhere' | readonly string[]; readonly hops: number };
+
+const nameOf = (path: string): string => path.slice(path.lastIndexOf('/') + 1);
+
+/** Judges the links of one tree. What a link was found to be is remembered. */
+class LinkJudge {
+  readonly #links: ReadonlyMap<string, string>;
+  readonly #found = new Map<string, Lead>();
+  /** Being followed: one that comes to itself again ends nowhere. */
+  readonly #open = new Set<string>();
+  /** The last parts of all links: the path so far is put together only at one of them. */
+  readonly #names = new Set<string>();
+  #parts = 0;
+
+  constructor(links: ReadonlyMap<string, string>) {
+    this.#links = links;
+    for (const path of links.keys()) this.#names.add(nameOf(path));
+  }
+
+  /** @throws {DroverError} INVALID_REQUEST when the links of the tree have too many parts to follow */
+  leaves(path: string): boolean {
+    const target = this.#links.get(path);
+    return target !== undefined && this.#lead(path, target).to === 'out';
+  }
+
+  #lead(path: string, target: string): Lead {
+    const known = this.#found.get(path);
+    if (known !== undefined) return known;
+    // Deeper than that it is nowhere for whoever began, and not known for this one.
+    if (this.#open.has(path) || this.#open.size >= MOST_HOPS) return { to: 'nowhere', hops: MOST_HOPS + 1 };
+    this.#open.add(path);
+    const lead = this.#follow(path, target);
+    this.#open.delete(path);
+    // Most links are met once, so only what was met on the way is kept; what ends nowhere is known from its own start.
+    if ((lead.to === 'nowhere') === (this.#open.size === 0)) this.#found.set(path, lead);
+    return lead;
+  }
+
+  #follow(path: string, target: string): Lead {
+    const nowhere: Lead = { to: 'nowhere', hops: MOST_HOPS + 1 };
+    let hops = 1;
+    // What it costs to begin, in parts.
+    this.#parts += 4;
+    if (target.startsWith('/')) return { to: 'out', hops };
+    let at = path.split('/').slice(0, -1);
+    for (const part of target.split('/')) {
+      // The path so far may be looked up at each part, so each counts by how long that is.
+      this.#parts += 1 + (at.length >> 3);
+      if (this.#parts > TREE_LIMITS.linkParts)
+        throw invalid('entries', `links with at most ${TREE_LIMITS.linkParts} parts to follow in all`);
+      if (part === '' || part === '.') continue;
+      if (part === '..') {
+        if (at.pop() === undefined) return { to: 'out', hops };
+        continue;
+      }
+      at.push(part);
+      if (!this.#names.has(part)) continue;
+      const inner = at.join('/');
+      const next = this.#links.get(inner);
+      if (next === undefined) continue;
+      const lead = this.#lead(inner, next);
+      hops += lead.hops;
+      if (hops > MOST_HOPS || lead.to === 'nowhere') return nowhere;
+      if (lead.to === 'out') return { to: 'out', hops };
+      at = [...lead.to];
+    }
+    return { to: at, hops };
+  }
+}
+
+/** One for each map of links while it lives; a map does not change once its links are judged. */
+const judges = new WeakMap<ReadonlyMap<string, string>, LinkJudge>();
+
 /**
  * True when the link leads out of its tree: an absolute target, or more ".." than there are folders above, with other
  * links of the tree followed on the way. One that ends nowhere inside does not.
+ * @param links all links of the tree, by path; they do not change from one call to the next
+ * @throws {DroverError} INVALID_REQUEST when the links have more than {@link TREE_LIMITS}.linkParts parts to follow
  */
 export function leavesTree(links: ReadonlyMap<string, string>, path: string): boolean {
-  const at: string[] = path.split('/').slice(0, -1);
-  const todo = [path.slice(path.lastIndexOf('/') + 1)];
-  for (let hops = 0; todo.length > 0; ) {
-    const part = todo.shift() as string;
-    if (part === '' || part === '.') continue;
-    if (part === '..') {
-      if (at.pop() === undefined) return true;
-      continue;
-    }
-    at.push(part);
-    const target = links.get(at.join('/'));
-    if (target === undefined) continue;
-    if (target.startsWith('/')) return true;
-    if (++hops > MOST_HOPS) return false;
-    at.pop();
-    todo.unshift(...target.split('/'));
+  let judge = judges.get(links);
+  if (judge === undefined) {
+    judge = new LinkJudge(links);
+    judges.set(links, judge);
   }
-  return false;
+  return judge.leaves(path);
 }
 
 /** Bytes of the text in UTF-8. */

@@ -3,7 +3,7 @@ import { isFinal } from '@drover/core';
 import { instanceSubmit } from '@drover/core/wire';
 import { codeOf, SIM_ACTOR, SimHerd, type SimWorker, sampleOffer } from '@drover/testkit';
 import { beforeEach, describe, expect, it } from 'vitest';
-import type { InstanceRow } from './index.ts';
+import type { Engine, InstanceRow } from './index.ts';
 
 let herd: SimHerd;
 let worker: SimWorker;
@@ -378,6 +378,32 @@ describe('a deletion that the worker could not be told of', () => {
     herd.killWorker(worker);
     await herd.startWorker(worker);
     await reach('the stone has gone too', () => engine().state.tables.tombstones.size === 0);
+  });
+});
+
+describe('a list', () => {
+  it('of large instances comes in pages of some megabytes, with each of them once', async () => {
+    const env = Object.fromEntries(
+      Array.from({ length: 8 }, (_, at) => [`LARGE_${at}`, 'x'.repeat(130_000)]),
+    );
+    const ids = Array.from({ length: 30 }, () => submit({ runMs: 100_000, env }).id);
+    await settle(engine().state.durable());
+    for (const status of [undefined, ['PENDING', 'ASSIGNED', 'RUNNING'] as const]) {
+      const found: string[] = [];
+      let cursor: string | null = null;
+      let pages = 0;
+      do {
+        const query = { limit: 1_000, ...(status && { status: [...status] }), ...(cursor && { cursor }) };
+        const page: Awaited<ReturnType<Engine['reads']['list']>> = await settle(
+          engine().reads.list(SIM_ACTOR, query),
+        );
+        expect(page.rows.length).toBeLessThan(10);
+        found.push(...page.rows.map((row) => row.id));
+        cursor = page.nextCursor;
+        pages += 1;
+      } while (cursor !== null);
+      expect([pages, found]).toEqual([4, ids.toReversed()]);
+    }
   });
 });
 

@@ -73,7 +73,13 @@ export async function holderOf(
   return stored?.deleting === null ? stored : null;
 }
 
-/** All of one status and one label, newest first. A status that is none matches nothing; a label without "=" is ignored. */
+/** Of pages that are cut because they are large; each has some 8 MiB. */
+const MOST_CUT_PAGES = 8;
+
+/**
+ * All of one status and one label, newest first. A status that is none matches nothing; a label without "=" is ignored.
+ * @throws {Refusal} for more than one reply can hold
+ */
 export async function listAll(
   { engine }: PyletContext,
   actor: Actor,
@@ -84,6 +90,7 @@ export async function listAll(
   const rows: InstanceRow[] = [];
   const pair = typeof label === 'string' && label.indexOf('=') > 0 ? label : undefined;
   let cursor: string | null = null;
+  let cutPages = 0;
   do {
     const page: { rows: InstanceRow[]; nextCursor: string | null } = await engine.reads.list(actor, {
       limit: PAGE,
@@ -94,6 +101,10 @@ export async function listAll(
     // What a job made belongs to its cluster: PyLet's words have no place for it.
     for (const row of page.rows) if (row.deleting === null && row.owner === null) rows.push(row);
     cursor = page.nextCursor;
+    // Cut by size and not by number: PyLet knows no pages, and all of it would have to be here at once.
+    if (cursor !== null && page.rows.length < PAGE) cutPages += 1;
+    if (cutPages > MOST_CUT_PAGES)
+      throw new Refusal(400, 'The list is too large for one reply: ask for a status or a label of it');
   } while (cursor !== null);
   return rows;
 }

@@ -1,5 +1,5 @@
 /** What machines there are, in the clients' words: `check`, enabled clouds, and lists of accelerators. */
-import { gpuMatches, gpuName } from '@drover/core';
+import { gpuMatches, gpuName, invalid } from '@drover/core';
 import type { Actor, InfraState, MachineType } from '@drover/engine';
 import type { FastifyInstance } from 'fastify';
 import { Body } from './body.ts';
@@ -165,15 +165,17 @@ function gpusOf(states: readonly InfraState[]): Gpus[] {
 /** What may be asked of so many: powers of two, and all. */
 const askable = (count: number): number[] => [...[1, 2, 4, 8, 16, 32].filter((each) => each < count), count];
 
-function filterOf(body: Body): (gpus: Gpus) => boolean {
+/** Which GPUs are asked for. @throws {DroverError} INVALID_REQUEST */
+export function filterOf(body: Body): (gpus: Pick<Gpus, 'name' | 'count'>) => boolean {
   const name = body.optionalText('name_filter');
+  if (name !== null && name.length > 100) throw invalid('name_filter', 'at most 100 characters', name);
+  // Clients send a pattern in which only dots and stars have a meaning; a name of ours is matched as one.
+  const plain = name?.replace(/[\\^$]/g, '') ?? null;
+  const part = plain?.toLowerCase() ?? '';
   const quantity = body.integer('quantity_filter');
   return ({ name: found, count }) => {
     if (quantity !== null && count < quantity) return false;
-    if (name === null) return true;
-    // Clients send a pattern in which only dots and stars have a meaning; a name of ours is matched as one.
-    const plain = name.replace(/[\\^$]/g, '');
-    return gpuMatches(plain, found) || found.toLowerCase().includes(plain.toLowerCase());
+    return plain === null || gpuMatches(plain, found) || found.toLowerCase().includes(part);
   };
 }
 

@@ -42,6 +42,7 @@ export async function taskWithFiles(
   workdirOnly: boolean,
 ): Promise<TaskSpec> {
   const { workdir, fileMounts, fileMountsMapping, ...rest } = draft;
+  const treeAt = context.uploads.treesOf(sent.user, sent.blob);
   const treeOf = async (local: string): Promise<string> => {
     const path = fileMountsMapping?.[local];
     if (path === undefined)
@@ -49,14 +50,11 @@ export async function taskWithFiles(
         path: local,
         rule: 'the client has not uploaded it: it takes the port of this head for its own server',
       });
-    return await context.uploads.treeOf(sent.user, sent.blob, path);
+    return await treeAt(path);
   };
-  const mounts = workdirOnly ? [] : Object.entries(fileMounts);
-  return {
-    ...rest,
-    workdir: workdir === null ? null : await treeOf(workdir),
-    fileMounts: await Promise.all(
-      mounts.map(async ([target, local]) => ({ target, tree: await treeOf(local) })),
-    ),
-  };
+  const mounts: { target: string; tree: string }[] = [];
+  // One after the other: each may hold what an upload has.
+  for (const [target, local] of workdirOnly ? [] : Object.entries(fileMounts))
+    mounts.push({ target, tree: await treeOf(local) });
+  return { ...rest, workdir: workdir === null ? null : await treeOf(workdir), fileMounts: mounts };
 }

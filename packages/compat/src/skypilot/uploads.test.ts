@@ -60,7 +60,7 @@ it('an upload whose head died while its parts were joined is joined again', asyn
   writeFileSync(join(folder, 'archive'), Buffer.concat(all.slice(0, 2)));
   const next = new Uploads(dir, files, log);
   expect(await next.take(part(2), bytesOf(all[2] as Uint8Array))).toEqual([]);
-  expect(await next.treeOf('u', 'b', '/home/me')).toBe('a');
+  expect(await next.treesOf('u', 'b')('/home/me')).toBe('a');
   expect(readdirSync(join(dir, 'u'))).toEqual(['b.json']);
 });
 

@@ -93,13 +93,31 @@ export class Uploads {
   }
 
   /**
-   * The tree of what the client has at this path.
+   * For one launch: the tree of what the client has at a path. Each upload is read once, however many paths are asked for.
    * @param blob null: among all that this user has sent, the newest first
-   * @throws {DroverError} FILES_REFUSED, CONTENT_MISSING
+   * @returns throws {DroverError} FILES_REFUSED, CONTENT_MISSING
    */
-  async treeOf(user: string, blob: string | null, path: string): Promise<string> {
-    for (const id of blob === null ? await this.#newest(user) : [blob]) {
-      const index = await this.#read(user, id);
+  treesOf(user: string, blob: string | null): (path: string) => Promise<string> {
+    const read = new Map<string, Promise<UploadIndex | null>>();
+    const indexOf = (id: string): Promise<UploadIndex | null> => {
+      const index = read.get(id) ?? this.#read(user, id);
+      read.set(id, index);
+      return index;
+    };
+    let ids: Promise<readonly string[]> | null = null;
+    return async (path) => {
+      ids ??= blob === null ? this.#newest(user) : Promise.resolve([blob]);
+      return await this.#treeAt(await ids, indexOf, path);
+    };
+  }
+
+  async #treeAt(
+    ids: readonly string[],
+    indexOf: (id: string) => Promise<UploadIndex | null>,
+    path: string,
+  ): Promise<string> {
+    for (const id of ids) {
+      const index = await indexOf(id);
       const entries = index && entriesBelow(index, path);
       if (!entries) continue;
       return (await this.#files.putTree({ v: 1, entries })).tree;

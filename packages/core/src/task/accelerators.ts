@@ -15,11 +15,12 @@ export interface AcceleratorChoice {
 export function parseAccelerators(field: Field): AcceleratorChoice {
   const { value } = field;
   if (typeof value === 'string') return { mode: null, choices: [parseOne(field)] };
+  const count = typeof value === 'object' && value !== null ? Object.keys(value).length : 0;
+  if (count > 100) field.refuse('at most 100');
   const choices = Array.isArray(value)
     ? field.items().map(parseOne)
     : [...field.entries()].map(([name, count]) => named(count, name, count.isEmpty ? 1 : countOf(count)));
   if (choices.length === 0) field.refuse('at least one');
-  if (choices.length > 100) field.refuse('at most 100');
   return { mode: choices.length === 1 ? null : Array.isArray(value) ? 'ordered' : 'any_of', choices };
 }
 

@@ -1,6 +1,6 @@
 /** `resources` of a task file as the choices that would do, best or in order. */
 import type { ResourcesChoice, ResourcesSpec } from '../wire/task.ts';
-import { parseAccelerators } from './accelerators.ts';
+import { type Accelerators, parseAccelerators } from './accelerators.ts';
 import { parseCpus, parseDiskGiB, parseMemory } from './amounts.ts';
 import { parseAutostop } from './autostop.ts';
 import type { Field } from './field.ts';
@@ -41,11 +41,14 @@ export function parseResources(
   if (outer.size === 0 && override.size === 0 && several === null) return null;
   if (field !== undefined) checkAlone(outer, several);
   const partials = several?.items.map((item) => readPartial(item, rules)) ?? [new Map<string, Field>()];
-  const parsed = partials.map((partial) => parseFields(overlay(overlay(outer, partial), override)));
+  const choices = new Choices(several?.field ?? field);
+  const parsed = partials.map((partial) => {
+    const { mode, spec, accelerators } = parseFields(overlay(overlay(outer, partial), override));
+    choices.add(spec, accelerators);
+    return { mode };
+  });
   const mode = modeOf(several?.mode ?? null, parsed, several?.field ?? outer.get('accelerators') ?? field);
-  const choices = distinct(parsed.flatMap((each) => each.choices));
-  if (choices.length > MAX_CHOICES) (several?.field ?? field)?.refuse(`at most ${MAX_CHOICES} choices`);
-  return { mode, choices };
+  return { mode, choices: choices.all() };
 }
 
 /** What is refused alone is refused also where every choice says something else. */
@@ -61,6 +64,9 @@ function severalOf(outer: Fields): { mode: ResourcesChoice['mode']; field: Field
   const [first, second] = said;
   if (first === undefined) return null;
   second?.field.refuse('any_of and ordered exclude each other', { withoutValue: true });
+  const { value } = first.field;
+  if (Array.isArray(value) && value.length > MAX_CHOICES)
+    first.field.refuse(`at most ${MAX_CHOICES} choices`, { withoutValue: true });
   const items = first.field.items();
   if (items.length === 0) first.field.refuse('at least one', { withoutValue: true });
   return { ...first, items };
@@ -105,7 +111,14 @@ function modeOf(
   return [...modes][0] ?? 'any_of';
 }
 
-function parseFields(fields: Fields): { mode: ResourcesChoice['mode'] | null; choices: ResourcesSpec[] } {
+/** `accelerators` is null where none are said; each of them is a choice with the rest of `spec`. */
+interface ParsedFields {
+  readonly mode: ResourcesChoice['mode'] | null;
+  readonly spec: ResourcesSpec;
+  readonly accelerators: readonly Accelerators[] | null;
+}
+
+function parseFields(fields: Fields): ParsedFields {
   const said = (key: string): Field | undefined => {
     const field = fields.get(key);
     return field === undefined || field.isEmpty ? undefined : field;
@@ -132,9 +145,9 @@ function parseFields(fields: Fields): { mode: ResourcesChoice['mode'] | null; ch
     priority: said('priority')?.integer(-1000, 1000) ?? null,
     jobRecovery: parseRecovery(said('job_recovery')),
   };
-  if (acceleratorsField === undefined) return { mode: null, choices: [spec] };
+  if (acceleratorsField === undefined) return { mode: null, spec, accelerators: null };
   const { mode, choices } = parseAccelerators(acceleratorsField);
-  return { mode, choices: choices.map((accelerators) => ({ ...spec, accelerators })) };
+  return { mode, spec, accelerators: choices };
 }
 
 function parseLabels(field: Field | undefined): Record<string, string> {
@@ -152,7 +165,31 @@ function parseLabel(key: string, field: Field): string {
   return /\p{Cc}/u.test(key + value) ? field.refuse('no control characters', { withoutValue: true }) : value;
 }
 
-/** Equal choices once: their first place counts. */
-function distinct(choices: readonly ResourcesSpec[]): ResourcesSpec[] {
-  return [...new Map(choices.map((choice) => [JSON.stringify(choice), choice])).values()];
+/** Equal choices once: their first place counts. One too many is refused when it comes, before more are made. */
+class Choices {
+  readonly #field: Field | undefined;
+  readonly #byKey = new Map<string, ResourcesSpec>();
+  /** Each text of a choice without accelerators, by number: it is long, and comes with each of them. */
+  readonly #numbers = new Map<string, number>();
+
+  constructor(field: Field | undefined) {
+    this.#field = field;
+  }
+
+  /** @throws {DroverError} INVALID_TASK */
+  add(spec: ResourcesSpec, accelerators: readonly Accelerators[] | null): void {
+    const text = JSON.stringify(spec);
+    const number = this.#numbers.get(text) ?? this.#numbers.size;
+    this.#numbers.set(text, number);
+    for (const each of accelerators ?? [null]) {
+      const key = JSON.stringify([number, each]);
+      if (this.#byKey.has(key)) continue;
+      if (this.#byKey.size >= MAX_CHOICES) this.#field?.refuse(`at most ${MAX_CHOICES} choices`);
+      this.#byKey.set(key, { ...spec, accelerators: each });
+    }
+  }
+
+  all(): ResourcesSpec[] {
+    return [...this.#byKey.values()];
+  }
 }

@@ -1,4 +1,5 @@
 import { describe, expect, it } from 'vitest';
+import { documentOf } from '../document.ts';
 import { DroverError } from '../drover-error.ts';
 import { taskSpec } from '../wire/task.ts';
 import { readYaml } from '../yaml/index.ts';
@@ -22,6 +23,16 @@ const asked = (text: string, options?: TaskOptions) => {
 function refusal(text: string, options?: TaskOptions): DroverError {
   try {
     file(text, options);
+  } catch (error) {
+    if (error instanceof DroverError && error.code === 'INVALID_TASK') return error;
+    throw error;
+  }
+  throw new Error('was taken');
+}
+
+function refusalOf(value: unknown): DroverError {
+  try {
+    parseTaskFile([documentOf(value)]);
   } catch (error) {
     if (error instanceof DroverError && error.code === 'INVALID_TASK') return error;
     throw error;
@@ -283,6 +294,25 @@ describe('choices', () => {
     [`any_of: [${Array.from({ length: 101 }, (_, n) => `{cpus: ${n + 1}}`).join(',')}]`, 'at most 100'],
   ])('%j is refused', (text, message) => {
     expect(refusal(`resources:\n  ${text.replace('\n', '\n  ')}`).message).toContain(message);
+  });
+
+  it('are not multiplied out beyond 100', () => {
+    const models = (count: number) => Array.from({ length: count }, (_, at) => `M${at}`).join(',');
+    const empty = (count: number) => `any_of: [${'{},'.repeat(count)}]`;
+    expect(refusal(`resources:\n  ${empty(16_000)}\n  accelerators: {${models(100)}}`).details['rule']).toBe(
+      'at most 100 choices',
+    );
+    // The third would be refused, were it read.
+    const text = `resources:\n  any_of: [{cpus: 1}, {cpus: 2}, {cpus: x}]\n  accelerators: {${models(51)}}`;
+    expect(refusal(text).details['rule']).toMatch(/^at most 100 choices/);
+    expect(choices(`${empty(100)}\naccelerators: {${models(100)}}`)?.choices).toHaveLength(100);
+  });
+
+  it('with a key of a million characters are refused in few words', () => {
+    const error = refusalOf({ resources: { ['x'.repeat(1_000_000)]: 1 } });
+    expect(error.message.length).toBeLessThan(1500);
+    expect(error.message).not.toContain('did you mean');
+    expect(JSON.stringify(error.details).length).toBeLessThan(1500);
   });
 });
 

@@ -9,6 +9,7 @@ import {
   type Scalar,
   type YAMLMap,
 } from 'yaml';
+import { shorten } from '../drover-error.ts';
 import type { RefuseYaml } from './read.ts';
 
 /** Where a value begins in the text, and how it was written if it is a scalar. */
@@ -19,8 +20,15 @@ interface Mark {
 
 interface PlainYaml {
   readonly value: unknown;
-  /** By path, as JSON. */
-  readonly marks: ReadonlyMap<string, Mark>;
+  /** The mark of the value at the path; null when there is none. */
+  readonly markAt: (path: Path) => Mark | null;
+}
+
+/** Marks by path, part by part: the text of long keys is not repeated for each value below them. */
+interface MarkTree {
+  mark: Mark | null;
+  /** Null: nothing, as for most. */
+  below: Map<string | number, MarkTree> | null;
 }
 
 interface PlainOptions {
@@ -28,19 +36,44 @@ interface PlainOptions {
   /** How many values may still be made, over all documents. */
   readonly budget: { values: number };
   readonly maxDepth: number;
+  /** Of a key, in characters. */
+  readonly maxKey: number;
 }
 
 const CORE_TAGS = /^tag:yaml\.org,2002:(?:str|int|float|bool|null|map|seq)$/;
 type Path = readonly (string | number)[];
 
 /** The nodes of one document as plain values. Each alias is followed and counts as what it stands for. */
-export function plainOf(root: ParsedNode | null, { refuse, budget, maxDepth }: PlainOptions): PlainYaml {
-  const marks = new Map<string, Mark>();
+export function plainOf(
+  root: ParsedNode | null,
+  { refuse, budget, maxDepth, maxKey }: PlainOptions,
+): PlainYaml {
+  const marks: MarkTree = { mark: null, below: null };
   const anchors = new Map<string, Node>();
   /** Nodes that are being read: an alias to one of them would never end. */
   const open = new Set<Node>();
 
   const offsetOf = (node: Node | null): number | null => node?.range?.[0] ?? null;
+
+  function mark(path: Path, found: Mark): void {
+    let at = marks;
+    for (const part of path) {
+      at.below ??= new Map();
+      let next = at.below.get(part);
+      if (next === undefined) {
+        next = { mark: null, below: null };
+        at.below.set(part, next);
+      }
+      at = next;
+    }
+    at.mark = found;
+  }
+
+  function markAt(path: Path): Mark | null {
+    let at: MarkTree | undefined = marks;
+    for (const part of path) at = at?.below?.get(part);
+    return at?.mark ?? null;
+  }
 
   function resolve(node: Node): Node {
     if (!isAlias(node)) {
@@ -49,8 +82,9 @@ export function plainOf(root: ParsedNode | null, { refuse, budget, maxDepth }: P
       return node;
     }
     const target = anchors.get(node.source);
-    if (target === undefined) return refuse(`no anchor &${node.source} before this alias`, offsetOf(node));
-    return open.has(target) ? refuse(`*${node.source} holds itself`, offsetOf(node)) : target;
+    if (target === undefined)
+      return refuse(`no anchor &${shorten(node.source)} before this alias`, offsetOf(node));
+    return open.has(target) ? refuse(`*${shorten(node.source)} holds itself`, offsetOf(node)) : target;
   }
 
   function read(given: Node | null, path: Path): unknown {
@@ -59,9 +93,10 @@ export function plainOf(root: ParsedNode | null, { refuse, budget, maxDepth }: P
     if (path.length > maxDepth) refuse(`nested more than ${maxDepth} deep`, offsetOf(given));
     const node = resolve(given);
     const { tag } = node as Scalar;
-    if (tag !== undefined && !CORE_TAGS.test(tag)) refuse(`the tag ${tag} is not taken`, offsetOf(node));
+    if (tag !== undefined && !CORE_TAGS.test(tag))
+      refuse(`the tag ${shorten(tag)} is not taken`, offsetOf(node));
     const offset = offsetOf(given);
-    if (offset !== null) marks.set(JSON.stringify(path), { offset, source: sourceOf(node) });
+    if (offset !== null) mark(path, { offset, source: sourceOf(node) });
     if (isScalar(node)) return typeof node.value === 'bigint' ? Number(node.value) : (node.value ?? null);
     open.add(node);
     const value = isSeq(node)
@@ -87,7 +122,8 @@ export function plainOf(root: ParsedNode | null, { refuse, budget, maxDepth }: P
         }
         continue;
       }
-      if (Object.hasOwn(own, key)) refuse(`the key ${JSON.stringify(key)} comes twice`, offsetOf(pair.key));
+      if (Object.hasOwn(own, key))
+        refuse(`the key ${JSON.stringify(shorten(key))} comes twice`, offsetOf(pair.key));
       own[key] = read(pair.value, [...path, key]);
       if (pair.value === null || !isScalar(resolve(pair.value))) markAtKey(pair.key, [...path, key]);
     }
@@ -97,7 +133,7 @@ export function plainOf(root: ParsedNode | null, { refuse, budget, maxDepth }: P
   /** What has parts is looked for where it is named. */
   function markAtKey(key: Node | null, path: Path): void {
     const offset = offsetOf(key);
-    if (offset !== null) marks.set(JSON.stringify(path), { offset, source: null });
+    if (offset !== null) mark(path, { offset, source: null });
   }
 
   function mergeSources(value: Node | null, path: Path): Record<string, unknown>[] {
@@ -115,10 +151,11 @@ export function plainOf(root: ParsedNode | null, { refuse, budget, maxDepth }: P
     if (--budget.values < 0) refuse('too many values', offsetOf(key));
     const node = resolve(key);
     if (!isScalar(node)) return refuse('a key is a text', offsetOf(key));
-    return sourceOf(node) ?? String(node.value);
+    const text = sourceOf(node) ?? String(node.value);
+    return text.length > maxKey ? refuse(`a key has at most ${maxKey} characters`, offsetOf(key)) : text;
   }
 
-  return { value: read(root, []), marks };
+  return { value: read(root, []), markAt };
 }
 
 const isQuoted = (key: Node | null): boolean => isScalar(key) && key.type !== 'PLAIN';

@@ -1,4 +1,4 @@
-import { type Document, isAlias, LineCounter, parseAllDocuments } from 'yaml';
+import { type Document, isAlias, Lexer, LineCounter, parseAllDocuments } from 'yaml';
 import { type PlainDocument, placeText } from '../document.ts';
 import { DroverError } from '../drover-error.ts';
 import { plainOf } from './plain.ts';
@@ -9,6 +9,10 @@ export const YAML_LIMITS = {
   values: 50_000,
   depth: 64,
   documents: 101,
+  /** Characters of one key. */
+  key: 1024,
+  /** What the parser works through: indicators, scalars, spaces and line ends. A line of a task file has some 6. */
+  tokens: 50_000,
 } as const;
 
 /**
@@ -34,6 +38,7 @@ export function readYaml(text: string, file: string | null = null): PlainDocumen
   const lines = new LineCounter();
   if (text.length > YAML_LIMITS.characters) refuse(`at most ${YAML_LIMITS.characters} characters`, null);
   checkDepth(text, refuse);
+  checkTokens(text, refuse);
   const documents = parseDocuments(text, lines, refuse);
   if (documents.length > YAML_LIMITS.documents) refuse(`at most ${YAML_LIMITS.documents} documents`, null);
   const budget = { values: YAML_LIMITS.values };
@@ -78,16 +83,15 @@ function readDocument(document: Document.Parsed, { file, lines, refuse, budget }
   if (yaml.explicit && yaml.version !== '1.2') refuse('YAML 1.2 is read: leave out %YAML', 0);
   const root = document.contents;
   if (isAlias(root)) refuse('an alias of nothing', root.range?.[0] ?? null);
-  const plain = plainOf(root, { refuse, budget, maxDepth: YAML_LIMITS.depth });
-  const keyOf = (path: readonly (string | number)[]) => JSON.stringify(path);
+  const plain = plainOf(root, { refuse, budget, maxDepth: YAML_LIMITS.depth, maxKey: YAML_LIMITS.key });
   return {
     value: plain.value,
     file,
     locate: (path) => {
-      const offset = plain.marks.get(keyOf(path))?.offset;
+      const offset = plain.markAt(path)?.offset;
       return offset === undefined ? null : placeAt(lines, offset);
     },
-    written: (path) => plain.marks.get(keyOf(path))?.source ?? null,
+    written: (path) => plain.markAt(path)?.source ?? null,
   };
 }
 
@@ -96,28 +100,57 @@ function ruleOf(code: string, message: string): string {
   if (code === 'TAB_AS_INDENT') return 'a tab: YAML is indented with spaces';
   if (code === 'TAG_RESOLVE_FAILED')
     return 'this tag is not taken: only plain texts, numbers, lists and mappings are';
-  return message;
+  // Some of its messages repeat a piece of the text, of any length.
+  return message.length > 300 ? `${message.slice(0, 297)}...` : message;
 }
 
-/**
- * The parser recurses, so what is nested too deeply is found before it is asked. Brackets are counted wherever they
- * stand, less those that close; indentation cannot be deeper than a line is long, with two bytes for each level of `- `.
- */
+/** The lexer recurses too, here for each indicator of a row. */
+const MOST_IN_LEAD = 1000;
+
+/** How deep a line goes by the indicators that it begins with, such as `- - -`; two bytes for each level. */
 function checkDepth(text: string, refuse: RefuseYaml): void {
-  let open = 0;
   let lineStart = 0;
   let isInLead = true;
-  let dashes = 0;
+  let indicators = 0;
   for (let at = 0; at < text.length; at++) {
     const char = text[at];
     if (char === '\n') {
       lineStart = at + 1;
       isInLead = true;
-      dashes = 0;
-    } else if (char === '[' || char === '{') open++;
-    else if ((char === ']' || char === '}') && open > 0) open--;
-    if (isInLead && (char === '-' || char === '?')) dashes++;
-    else if (char !== ' ') isInLead = false;
-    if (open > 1000 || dashes > 1000) refuse('nested too deeply', lineStart);
+      indicators = 0;
+    } else if (isInLead && (char === '-' || char === '?' || char === ':')) indicators++;
+    else if (char !== ' ' && char !== '\t') isInLead = false;
+    if (indicators > MOST_IN_LEAD) refuse('nested too deeply', lineStart);
+  }
+}
+
+/** What the lexer says before a plain or block scalar. */
+const SCALAR_NEXT = '\x1f';
+const INDICATOR_OR_SPACE = /^(?:[&!?:\- \t]|$)/;
+
+/**
+ * The parser takes a hundred times as long as the lexer, and all at once, and it recurses: what is too long or nested
+ * too deeply is found by the tokens, which come one by one. A bracket in quotes is none.
+ */
+function checkTokens(text: string, refuse: RefuseYaml): void {
+  let tokens = 0;
+  let documents = 0;
+  let open = 0;
+  let row = 0;
+  let astray = 0;
+  let isContent = false;
+  for (const token of new Lexer().lex(text)) {
+    if (++tokens > YAML_LIMITS.tokens) refuse(`at most ${YAML_LIMITS.tokens} tokens`, null);
+    row = !isContent && INDICATOR_OR_SPACE.test(token) ? row + 1 : 0;
+    if (!isContent) {
+      if (token === '[' || token === '{') open++;
+      else if (token === ']' || token === '}') {
+        if (open > 0) open--;
+        else if (++astray > 100) refuse('more brackets close than open', null);
+      } else if (token === '\x02' && ++documents > YAML_LIMITS.documents)
+        refuse(`at most ${YAML_LIMITS.documents} documents`, null);
+    }
+    if (open > 1000 || row > MOST_IN_LEAD) refuse('nested too deeply', null);
+    isContent = token === SCALAR_NEXT;
   }
 }

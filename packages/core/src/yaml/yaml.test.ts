@@ -130,9 +130,52 @@ describe('YAML', () => {
     ['many keys', Array.from({ length: 100_000 }, (_, key) => `k${key}:`).join('\n')],
     ['many aliases', `a: &a 1\nb: [${'*a,'.repeat(200_000)}]`],
     ['many documents', '--- a\n'.repeat(50_000)],
+    ['many commas', `[${'x,'.repeat(500_000)}]`],
+    ['many stars', '* '.repeat(500_000)],
+    ['many anchors', '& '.repeat(500_000)],
+    ['many tags', '! '.repeat(500_000)],
+    ['many directives', '% \n'.repeat(300_000)],
+    ['many quotes', '"\n'.repeat(500_000)],
   ])('refuses what is too %s, without much time or a stack', { timeout: 30_000 }, (_what, text) => {
     const started = performance.now();
     expect(refusal(text).rule).not.toBe('');
     expect(performance.now() - started).toBeLessThan(10_000);
+  });
+
+  it('counts tokens before it parses, and takes a task file of 2,000 lines', () => {
+    const most = `at most ${YAML_LIMITS.tokens} tokens`;
+    for (const unit of ['x,', '[],', '"a": b,'])
+      expect(refusal(`[${unit.repeat(60_000)}]`).rule, unit).toBe(most);
+    for (const unit of ['* ', '% \n', ':\n', '-\n'])
+      expect(refusal(unit.repeat(200_000)).rule, unit).toBe(most);
+    const lines = Array.from(
+      { length: 1000 },
+      (_, at) => `  KEY_${at}: "value ${at}" # why\n  other-${at}: [a, b]`,
+    );
+    expect(Object.keys(read(`envs:\n${lines.join('\n')}`) as object)).toEqual(['envs']);
+    expect(read(`run: |\n${'  echo [[[ - - - "\n'.repeat(20_000)}`)).toHaveProperty('run');
+  });
+
+  it('stops at brackets that close nothing, and says what is wrong in few words', () => {
+    expect(refusal(']'.repeat(40_000)).rule).toBe('more brackets close than open');
+    expect(refusal(`%${'x'.repeat(100_000)}\n--- a`).message.length).toBeLessThan(400);
+    expect(refusal('a: [x]]')).toMatchObject({ line: 1, column: 7 });
+  });
+
+  it.each(['["]", ', "[']', ", '{"}": ', '- ', '-\t', ': ', '[- - ', '! ', '& '])(
+    'is not fooled about depth by %j',
+    (unit) => {
+      expect(refusal(`${unit}`.repeat(5000)).rule).toBe('nested too deeply');
+    },
+  );
+
+  it('takes a key of 1,024 characters, and none that is longer', () => {
+    const key = 'k'.repeat(1024);
+    const [document] = readYaml(`${key}:\n  - 1\n  - a`);
+    expect(document?.locate([key, 1])).toEqual({ line: 3, column: 5 });
+    expect(document?.locate([key, '1'])).toBeNull();
+    const values = Array.from({ length: 4000 }, (_, at) => `  - ${at}\n`).join('');
+    expect(refusal(`? ${'k'.repeat(17_000)}\n:\n${values}`).rule).toBe('a key has at most 1024 characters');
+    expect(refusal(`? ${'k'.repeat(1025)}\n: 1`).rule).toBe('a key has at most 1024 characters');
   });
 });

@@ -66,6 +66,22 @@ const herd = [
   machine('pool/lab', '64CPU-512GB', { cpus: 64, memoryMiB: 524_288, ...gpus('NVIDIA H100 80GB HBM3', 8) }),
 ];
 
+describe('what is blocked', () => {
+  it('is looked for once, not for each choice', () => {
+    let looks = 0;
+    const block = {
+      get accelerator() {
+        looks += 1;
+        return 'A100';
+      },
+    };
+    const types = Array.from({ length: 50 }, (_, at) => machine('fake/demo', `t${at}`, gpus('H100', 1)));
+    const wanted = ask(...Array.from({ length: 100 }, () => ({ accelerators: { name: 'H100', count: 1 } })));
+    expect(plan(wanted, 1, types, 'cost', Array(100).fill(block)).candidates).toHaveLength(5000);
+    expect(looks).toBe(100 * 50);
+  });
+});
+
 describe('what a bare task gets', () => {
   it('is one core and 512 MiB of the smallest machine, and no GPU', () => {
     const [candidate] = plan(null, 1, [...herd].reverse(), 'cost', []).candidates;

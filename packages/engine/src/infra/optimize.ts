@@ -87,8 +87,16 @@ export function plan(
 ): Plan {
   const choices = resources?.choices ?? [NOTHING_ASKED];
   const whyNot: string[] = [];
+  // What is blocked depends on nothing else of a choice, so it is looked for twice at most.
+  const freeBySpot = new Map<boolean, readonly MachineType[]>();
+  const freeFor = (spot: boolean): readonly MachineType[] => {
+    const free =
+      freeBySpot.get(spot) ?? types.filter((type) => !blocked.some((block) => isBlocked(block, type, spot)));
+    freeBySpot.set(spot, free);
+    return free;
+  };
   const ranked = choices.flatMap((asked, order) => {
-    const free = types.filter((type) => !blocked.some((block) => isBlocked(block, type, asked.useSpot)));
+    const free = freeFor(asked.useSpot);
     const fitting = free.filter((type) => lacksOf(asked, type, isShared(type.infra)).length === 0);
     if (fitting.length === 0) whyNot.push(whyNothingFits(asked, free, types, isShared));
     return fitting.map((machine): Ranked => {

@@ -11,6 +11,10 @@ import type { InstanceRow } from '../state/rows.ts';
 import type { State } from '../state/state.ts';
 
 /** Rows read from the store at once while a filter is applied. */
+/** Read at once at first: a row may have megabytes. */
+const READ_ROWS = 64;
+/** A page ends here, however many rows were asked for. */
+const PAGE_CHARACTERS = 8 * 1024 * 1024;
 const SCAN_ROWS = 1_000;
 /** Lists that read the store at once: decoding rows is work of the one thread that answers everybody. */
 const SCANS_AT_ONCE = 2;
@@ -148,8 +152,9 @@ export class InstanceReads {
         () => this.#listStored(matches, actor.project, before, query, statuses),
         actor.name,
       ));
-    const last = rows.length > query.limit ? rows[query.limit - 1] : undefined;
-    return { rows: rows.slice(0, query.limit), nextCursor: last ? String(last.seq) : null };
+    const count = fitting(rows, query.limit);
+    const last = rows.length > count ? rows[count - 1] : undefined;
+    return { rows: rows.slice(0, count), nextCursor: last ? String(last.seq) : null };
   }
 
   async #listLive(
@@ -176,8 +181,9 @@ export class InstanceReads {
     const name = query.name === undefined ? undefined : (parseName(query.name) ?? query.name);
     const rows: InstanceRow[] = [];
     let beforeSeq = before;
-    while (rows.length <= query.limit) {
-      const limit = filtered ? SCAN_ROWS : query.limit + 1;
+    let readRows = READ_ROWS;
+    while (rows.length <= query.limit && fitting(rows, query.limit) === rows.length) {
+      const limit = Math.min(filtered ? SCAN_ROWS : query.limit + 1, readRows);
       const page = await this.#ports.store.page({
         collection: 'instances',
         project,
@@ -192,9 +198,32 @@ export class InstanceReads {
         beforeSeq = row.seq;
       }
       if (page.length < limit) break;
+      const characters = page.reduce((sum, { body }) => sum + body.length, 0);
+      readRows = characters * 4 < PAGE_CHARACTERS ? readRows * 4 : READ_ROWS;
     }
     return rows;
   }
+}
+
+/** How many of them one page has: at least one, if there is one. */
+function fitting(rows: readonly InstanceRow[], limit: number): number {
+  let characters = 0;
+  let count = 0;
+  for (const row of rows) {
+    characters += weightOf(row);
+    if (count > 0 && (count === limit || characters > PAGE_CHARACTERS)) break;
+    count += 1;
+  }
+  return count;
+}
+
+/** Of what a caller may make large. */
+function weightOf({ spec }: InstanceRow): number {
+  let characters = 0;
+  for (const value of [spec.command].flat()) characters += value.length;
+  for (const texts of [spec.env, spec.labels])
+    for (const [key, value] of Object.entries(texts)) characters += key.length + value.length;
+  return characters;
 }
 
 function matcher(

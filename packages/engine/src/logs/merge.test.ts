@@ -25,3 +25,13 @@ it('a line without an end is cut into lines, so that the last ones are small', a
   for await (const part of tailLines(merged, 2)) size += part.length;
   expect(size).toBe(2 * (64 * KIB + '(t) \n'.length));
 });
+
+it('a tail of more lines than fit has the last of them', async () => {
+  const chunks = (async function* () {
+    for (let at = 0; at < 100; at++) yield Buffer.from(`${String(at).padStart(9, '0')}\n`);
+  })();
+  let text = '';
+  for await (const part of tailLines(chunks, 90, 200)) text += Buffer.from(part).toString();
+  expect(text.split('\n')).toHaveLength(21);
+  expect(text).toMatch(/^000000080\n(.*\n){18}000000099\n$/);
+});

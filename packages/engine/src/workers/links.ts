@@ -49,7 +49,7 @@ export class Links {
   readonly #links = new Map<string, Link>();
   /** When each worker was last heard, by the monotonic clock; outlives its link. */
   readonly heardMs = new Map<string, number>();
-  readonly unknown = new Map<string, UnknownAttempt[]>();
+  readonly unknown = new Map<string, Map<string, UnknownAttempt>>();
   /** When each worker's link was lost lately, by the monotonic clock. */
   readonly #losses = new Map<string, { readonly session: string; readonly atMs: readonly number[] }>();
   refusedFrames = 0;

@@ -26,7 +26,7 @@ import type { LinkPort, Ports } from '../ports.ts';
 import type { InstanceRow } from '../state/rows.ts';
 import type { State } from '../state/state.ts';
 import { expectedDigest, recall, storeInlineLogs } from './incoming.ts';
-import type { Link, Links } from './links.ts';
+import type { Link, Links, UnknownAttempt } from './links.ts';
 import type { Timing } from './liveness.ts';
 import { moveWorker } from './move.ts';
 
@@ -296,11 +296,9 @@ export class WorkerSession {
       }
     });
     const { links } = this.#context;
-    const unknown = links.unknown.get(this.#workerId) ?? [];
-    links.unknown.set(
-      this.#workerId,
-      unknown.filter((ref) => present?.has(attemptTag(ref))),
-    );
+    const unknown = links.unknown.get(this.#workerId);
+    for (const ref of unknown?.values() ?? [])
+      if (!present?.has(attemptTag(ref))) unknown?.delete(ref.instance);
     link.settled = true;
     this.#context.poke(mine);
     if (link.protocol > 1) this.#send({ type: 'settled' });
@@ -316,7 +314,9 @@ export class WorkerSession {
   #report(items: readonly AttemptFact[], archived: ReadonlySet<string>): void {
     const { state, ports, links } = this.#context;
     const answers: HeadFrame[] = [];
-    const unknown = new Map((links.unknown.get(this.#workerId) ?? []).map((each) => [each.instance, each]));
+    // In place: a message has thousands of reports, and a worker may have thousands that nobody knows.
+    const unknown = links.unknown.get(this.#workerId) ?? new Map<string, UnknownAttempt>();
+    links.unknown.set(this.#workerId, unknown);
     const settled: string[] = [];
     const forgets: { instance: string; attempt: number }[] = [];
     state.transact(workerActor(this.#workerId), (tx) => {
@@ -345,7 +345,6 @@ export class WorkerSession {
         }
       }
     });
-    links.unknown.set(this.#workerId, [...unknown.values()]);
     if (unknown.size >= MOST_UNKNOWN) this.#refuse(`more than ${MOST_UNKNOWN} attempts that nobody knows`);
     if (answers.length > 0) this.#send(...answers);
     const link = this.#link;

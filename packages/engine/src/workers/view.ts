@@ -37,7 +37,9 @@ export function viewWorker(
     supervision: row.offer?.supervision ?? { shim: 'sh', cgroup: 'none', memoryEnforced: false, notes: [] },
     version: row.offer?.version ?? '',
     instances: room?.holdings.size ?? 0,
-    unknownInstances: (links.unknown.get(row.id) ?? []).slice(0, MOST_UNKNOWN).map((each) => ({ ...each })),
+    unknownInstances: [...(links.unknown.get(row.id)?.values() ?? [])]
+      .slice(0, MOST_UNKNOWN)
+      .map((each) => ({ ...each })),
     lastSeenAt: lastSeenMs === null ? null : isoStamp(lastSeenMs),
     refusedFrames: links.get(row.id)?.refusedFrames ?? 0,
     clockSkewMs: links.get(row.id)?.clockSkewMs ?? null,

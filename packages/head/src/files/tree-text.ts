@@ -1,8 +1,11 @@
 /** Reads the text of a tree, entry by entry, with bounded memory. */
 import { byPath, DroverError, invalid, parseTreeLine, TREE_BEGIN, TREE_LIMITS } from '@drover/core';
+import { brokenShape } from '../http/json-shape.ts';
 
 /** A text that is not in lines is taken up to this size. */
 const MOST_WHOLE = 4 * 1024 * 1024;
+/** More than as many entries have as fit into that. */
+const MOST_WHOLE_TOKENS = 1_000_000;
 
 /**
  * The entries of a text, unchecked: of one with an entry per line as they come, of other JSON sorted.
@@ -51,6 +54,7 @@ async function* decoded(chunks: AsyncIterable<Uint8Array>): AsyncGenerator<strin
 }
 
 function lineEntry(line: string): unknown {
+  checkShape(line);
   try {
     return parseTreeLine(line);
   } catch {
@@ -59,6 +63,7 @@ function lineEntry(line: string): unknown {
 }
 
 function entriesOfWhole(text: string): unknown[] {
+  checkShape(text, MOST_WHOLE_TOKENS);
   let value: { v?: unknown; entries?: unknown };
   try {
     value = JSON.parse(text) as typeof value;
@@ -72,6 +77,11 @@ function entriesOfWhole(text: string): unknown[] {
   if (unknown !== undefined) throw invalid(unknown, 'is not a known field');
   const entries = value.entries as { path: string }[];
   return entries.every((entry) => typeof entry?.path === 'string') ? entries.sort(byPath as never) : entries;
+}
+
+function checkShape(text: string, mostTokens?: number): void {
+  const rule = brokenShape(text, mostTokens);
+  if (rule !== null) throw invalid('body', rule);
 }
 
 const broken = (rule: string): DroverError => new DroverError('INVALID_JSON', { rule });

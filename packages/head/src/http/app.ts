@@ -20,6 +20,7 @@ import type { Abort } from './abort.ts';
 import { answerClientError, HEADERS_MS, LOOK_AT_HEADERS_MS } from './client-error.ts';
 import { errorBody, setErrorHandler } from './errors.ts';
 import type { HostRules } from './host-rules.ts';
+import { brokenShape } from './json-shape.ts';
 import { endSlowBodies } from './slow-bodies.ts';
 import { validatorCompiler } from './validation.ts';
 import type { ZodTypeProvider } from './zod-provider.ts';
@@ -39,6 +40,8 @@ declare module 'fastify' {
     changesIn?: ChangesIn;
     /** The route reads the bytes of its body itself, within limits of its own. */
     rawBody?: boolean;
+    /** Of `,` `:` `[` and `{` in its JSON body, when not MOST_TOKENS. */
+    mostTokens?: number;
   }
   interface FastifyRequest {
     actor: Actor | null;
@@ -63,6 +66,10 @@ export interface RouteContext {
 
 /** The largest JSON body. */
 export const BODY_BYTES = 4 * 1024 * 1024;
+/** The largest of a task that is only looked at, of an outcome that is kept, and of a list of ids. */
+export const MEDIUM_BODY_BYTES = 1024 * 1024;
+/** The largest where the fields are few and short, or where none are looked at. */
+export const SMALL_BODY_BYTES = 64 * 1024;
 /** Longer than any client keeps an idle connection, so that it is never closed under a request. */
 export const KEEP_ALIVE_MS = 75_000;
 /** Of every socket: a peer that lost its power or its network is noticed, also by who only waits for its bytes. */
@@ -146,6 +153,8 @@ export function makeApp(log: Logger, { door, hosts, tls, watch }: Edge): App {
   routes.set(app.server, made);
   app.addHook('onRoute', (route) => {
     made.push(route as RouteOptions);
+    if (route.url.startsWith('/v1/') && !route.schema?.body && !route.config?.rawBody)
+      route.bodyLimit ??= SMALL_BODY_BYTES;
     const known = methods.get(route.url) ?? new Set();
     for (const method of [route.method].flat()) known.add(method);
     methods.set(route.url, known);
@@ -159,6 +168,7 @@ export function makeApp(log: Logger, { door, hosts, tls, watch }: Edge): App {
   });
   door.install(app as never);
   endSlowBodies(app as never);
+  checkShapes(app);
   const parseJson = app.getDefaultJsonParser('error', 'error');
   // A call without a body says so by sending none, whatever its content type is.
   app.addContentTypeParser('application/json', { parseAs: 'string' }, (request, body, done) => {
@@ -193,6 +203,25 @@ export function makeApp(log: Logger, { door, hosts, tls, watch }: Edge): App {
     if (request.is404) await notFound(request, reply);
   });
   return app;
+}
+
+type Parser = (request: FastifyRequest, text: string, done: (error: Error | null) => void) => unknown;
+
+/** Before any parser of JSON, also of those that adapters bring for their own routes. */
+function checkShapes(app: App): void {
+  const add = app.addContentTypeParser as (...given: unknown[]) => unknown;
+  // Scopes inherit it, as all methods of the app.
+  const addChecked = function (this: unknown, ...given: unknown[]): unknown {
+    const [type, options, parser] = given as [unknown, { parseAs?: string }, Parser];
+    if (![type].flat().includes('application/json') || options.parseAs !== 'string')
+      return add.apply(this, given);
+    const checked: Parser = (request, text, done) => {
+      const rule = brokenShape(text, request.routeOptions.config.mostTokens);
+      return rule === null ? parser(request, text, done) : done(invalid('body', rule));
+    };
+    return add.call(this, type, options, checked);
+  };
+  app.addContentTypeParser = addChecked as typeof app.addContentTypeParser;
 }
 
 function patternMatches(pattern: string, path: string): boolean {

@@ -145,7 +145,7 @@ describe('a call that breaks a rule', () => {
     ['{"command":NaN}', 'INVALID_JSON'],
     ['{"command":"true","__proto__":{"x":1}}', 'INVALID_JSON'],
     ['{"command":"true","constructor":{"prototype":{"x":1}}}', 'INVALID_JSON'],
-    ['[[[['.repeat(25_000), 'INVALID_JSON'],
+    ['[[[['.repeat(25_000), 'INVALID_REQUEST'],
     [`{"env":${'{"a":'.repeat(10_000)}1${'}'.repeat(10_000)}}`, 'INVALID_REQUEST'],
     [`${'['.repeat(10_000)}${']'.repeat(10_000)}`, 'INVALID_REQUEST'],
     ['', 'INVALID_REQUEST'],
@@ -153,6 +153,77 @@ describe('a call that breaks a rule', () => {
     const reply = await head.call('POST', '/v1/instances', body);
     expect(reply.status).toBe(400);
     expect(reply.json.error.code).toBe(code);
+  });
+
+  const nested = `${'['.repeat(5_000)}${']'.repeat(5_000)}`;
+  it.each([
+    ['POST', '/v1/instances', `{"command":${nested}}`],
+    ['POST', '/v1/requests', `{"name":"status","result":${nested}}`],
+    ['POST', '/v1/join', nested],
+    ['POST', '/v1/trees', `{"v":1,"entries":${nested}}`],
+    ['POST', '/v1/requests', `{"name":"status","result":[${'{},'.repeat(31_000)}{}]}`],
+    ['POST', '/v1/instances', `{"command":[${'1,'.repeat(250_000)}1]}`],
+  ])(
+    'is refused for the shape of its body before that is parsed: %s %s %.40s',
+    async (method, path, body) => {
+      const reply = await head.call(method, path, body);
+      expect(reply.status, reply.text).toBe(400);
+      expect(reply.json.error).toMatchObject({ code: 'INVALID_REQUEST', details: { field: 'body' } });
+      expect(reply.json.error.details.rule).toMatch(/^at most /);
+    },
+  );
+
+  it.each([
+    ['/instances', { command: 'SHAPE' }],
+    ['/compat/pylet/instances', { command: 'SHAPE' }],
+    ['/launch', { task: 'SHAPE' }],
+    ['/status', { x: 'SHAPE' }],
+  ])('is refused for its shape by the routes of other clients too: %s', async (path, body) => {
+    const reply = await head.call('POST', path, JSON.stringify(body).replace('"SHAPE"', nested));
+    expect(reply.status, reply.text).toBeGreaterThanOrEqual(400);
+    expect(reply.status, reply.text).toBeLessThan(500);
+    expect(reply.text).toContain('within each other');
+  });
+
+  it('is told one rule when very many values are wrong', async () => {
+    const labels = Object.fromEntries(Array.from({ length: 99_000 }, (_, at) => [`k${at}`, 1]));
+    const gpuIndices = Array.from({ length: 190_000 }, () => 'x');
+    for (const body of [
+      { ...ok, labels },
+      { ...ok, gpuIndices },
+    ]) {
+      const reply = await head.call('POST', '/v1/instances', body);
+      expect([reply.status, reply.json.error.code]).toEqual([400, 'INVALID_REQUEST']);
+    }
+  });
+
+  it.each([
+    ['POST', '/v1/join', 16],
+    ['POST', '/v1/users', 64],
+    ['POST', '/v1/projects', 64],
+    ['POST', '/v1/tokens', 64],
+    ['POST', '/v1/join-tokens', 64],
+    ['PUT', '/v1/clusters/c/autostop', 64],
+    ['POST', '/v1/instances/x/cancel', 64],
+    ['POST', '/v1/instances/x/forget', 64],
+    ['POST', '/v1/infra/local/up', 64],
+    ['POST', '/v1/plan', 1024],
+    ['POST', '/v1/requests', 1024],
+  ])('is refused beyond the bound of its route: %s %s %d KiB', async (method, path, kib) => {
+    const limit = kib * 1024;
+    const pieces = [`{"name":"a","result":"`, 'x'.repeat(limit), '"}'];
+    // Without Content-Length: it is counted as it comes.
+    const chunked = new ReadableStream({
+      start(controller) {
+        for (const piece of pieces) controller.enqueue(new TextEncoder().encode(piece));
+        controller.close();
+      },
+    });
+    const headers = { authorization: `Bearer ${head.token}`, 'content-type': 'application/json' };
+    const init = { method, headers, body: chunked, duplex: 'half' };
+    const reply = await fetch(`${head.url}${path}`, init as RequestInit);
+    expect(reply.status).toBe(413);
+    expect(await reply.json()).toMatchObject({ error: { code: 'BODY_TOO_LARGE', details: { limit } } });
   });
 
   it('is refused with 413 for bodies of 100 MiB, long before they have been sent', async () => {

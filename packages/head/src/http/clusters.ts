@@ -16,7 +16,7 @@ import {
 } from '@drover/core/wire';
 import type { CallNotes } from '@drover/engine';
 import { z } from 'zod';
-import type { App, RouteContext } from './app.ts';
+import { type App, MEDIUM_BODY_BYTES, type RouteContext, SMALL_BODY_BYTES } from './app.ts';
 import { lastUse, requestId } from './document/request-headers.ts';
 import { accepted, requestIdIn } from './requests.ts';
 
@@ -113,6 +113,7 @@ export function clusterRoutes(app: App, context: RouteContext): void {
   app.post(
     '/v1/clusters/:name/start',
     {
+      bodyLimit: SMALL_BODY_BYTES,
       config: { access: 'user' },
       schema: {
         operationId: 'clustersStart',
@@ -155,6 +156,7 @@ export function clusterRoutes(app: App, context: RouteContext): void {
     app.post(
       `/v1/clusters/:name/${verb}`,
       {
+        bodyLimit: SMALL_BODY_BYTES,
         config: { access: 'user' },
         schema: {
           operationId,
@@ -183,6 +185,7 @@ export function clusterRoutes(app: App, context: RouteContext): void {
   app.put(
     '/v1/clusters/:name/autostop',
     {
+      bodyLimit: SMALL_BODY_BYTES,
       config: { access: 'user' },
       schema: {
         operationId: 'clustersAutostop',
@@ -239,6 +242,7 @@ export function clusterRoutes(app: App, context: RouteContext): void {
   app.post(
     '/v1/plan',
     {
+      bodyLimit: MEDIUM_BODY_BYTES,
       config: { access: 'viewer' },
       schema: {
         operationId: 'clustersPlan',

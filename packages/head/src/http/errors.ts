@@ -36,7 +36,7 @@ export function errorBody(error: DroverError, requestId: string): ErrorBody {
 /** One handler for all routes of `/v1`; adapters bring their own. */
 export function setErrorHandler(app: FastifyInstance, log: Logger, limitBytes: number): void {
   app.setErrorHandler(async (error, request: FastifyRequest, reply) => {
-    let known = toDroverError(error, limitBytes);
+    let known = toDroverError(error, request.routeOptions.bodyLimit ?? limitBytes);
     if (!known) {
       log.error(
         { requestId: request.id, method: request.method, route: request.routeOptions.url, err: error },

@@ -12,7 +12,7 @@ import {
   instanceView,
 } from '@drover/core/wire';
 import { z } from 'zod';
-import type { App, RouteContext } from './app.ts';
+import { type App, type RouteContext, SMALL_BODY_BYTES } from './app.ts';
 import { idempotencyKey } from './document/request-headers.ts';
 
 export const INSTANCE_REF =
@@ -147,6 +147,7 @@ export function instanceRoutes(app: App, { engine, actorOf, abortOf }: RouteCont
   app.post(
     '/v1/instances/:ref/cancel',
     {
+      bodyLimit: SMALL_BODY_BYTES,
       config: { access: 'user' },
       schema: {
         operationId: 'instancesCancel',

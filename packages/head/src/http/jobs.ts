@@ -8,7 +8,7 @@ import {
   jobsCancelled,
 } from '@drover/core/wire';
 import { z } from 'zod';
-import type { App, RouteContext } from './app.ts';
+import { type App, MEDIUM_BODY_BYTES, type RouteContext } from './app.ts';
 import { sendText } from './requests.ts';
 
 const nameParams = z.object({ name: z.string().max(200).describe('Name of the cluster.') });
@@ -67,6 +67,7 @@ export function clusterJobRoutes(app: App, context: RouteContext): void {
   app.post(
     '/v1/clusters/:name/jobs/cancel',
     {
+      bodyLimit: MEDIUM_BODY_BYTES,
       config: { access: 'user' },
       schema: {
         operationId: 'jobsCancel',

@@ -12,7 +12,7 @@ import {
 } from '@drover/core/wire';
 import { z } from 'zod';
 import { placeOf, projectsOf } from '../auth/guard.ts';
-import type { App, RouteContext } from './app.ts';
+import { type App, type RouteContext, SMALL_BODY_BYTES } from './app.ts';
 
 const refParams = z.object({ ref: z.string().max(64).describe('A name, or an id.') });
 const nameParams = z.object({ name: z.string().max(64).describe('The name of a project.') });
@@ -26,6 +26,7 @@ export function userRoutes(app: App, { engine, actorOf }: RouteContext): void {
   app.post(
     '/v1/users',
     {
+      bodyLimit: SMALL_BODY_BYTES,
       config: { access: 'admin' },
       schema: {
         operationId: 'usersCreate',
@@ -74,6 +75,7 @@ export function userRoutes(app: App, { engine, actorOf }: RouteContext): void {
   app.patch(
     '/v1/users/:ref',
     {
+      bodyLimit: SMALL_BODY_BYTES,
       config: { access: 'admin' },
       schema: {
         operationId: 'usersChange',
@@ -119,6 +121,7 @@ export function projectRoutes(app: App, { engine, actorOf }: RouteContext): void
   app.post(
     '/v1/projects',
     {
+      bodyLimit: SMALL_BODY_BYTES,
       config: { access: 'admin' },
       schema: {
         operationId: 'projectsCreate',
@@ -172,6 +175,7 @@ export function projectRoutes(app: App, { engine, actorOf }: RouteContext): void
   app.patch(
     '/v1/projects/:name',
     {
+      bodyLimit: SMALL_BODY_BYTES,
       config: { access: 'admin' },
       schema: {
         operationId: 'projectsChange',
@@ -192,6 +196,7 @@ export function projectRoutes(app: App, { engine, actorOf }: RouteContext): void
   app.put(
     '/v1/projects/:name/members/:user',
     {
+      bodyLimit: SMALL_BODY_BYTES,
       config: { access: 'admin' },
       schema: {
         operationId: 'projectsSetMember',

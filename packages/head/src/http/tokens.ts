@@ -14,7 +14,7 @@ import { type Bearer, BUILTIN_ADMIN, type UserRow } from '@drover/engine';
 import type { FastifyRequest } from 'fastify';
 import { z } from 'zod';
 import { projectsOf } from '../auth/guard.ts';
-import type { App, RouteContext } from './app.ts';
+import { type App, type RouteContext, SMALL_BODY_BYTES } from './app.ts';
 
 export function whoamiRoutes(app: App, { engine, actorOf }: RouteContext): void {
   app.get(
@@ -48,6 +48,7 @@ export function tokenRoutes(app: App, { engine, actorOf }: RouteContext): void {
   app.post(
     '/v1/tokens',
     {
+      bodyLimit: SMALL_BODY_BYTES,
       config: { access: 'viewer' },
       schema: {
         operationId: 'tokensCreate',

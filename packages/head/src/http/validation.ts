@@ -28,8 +28,20 @@ export function toInvalid(error: z.ZodError, data: unknown, part: string): Drove
 export const validatorCompiler =
   ({ schema, httpPart }: { schema: unknown; httpPart?: string | undefined }) =>
   (data: unknown): { value: unknown } | { error: Error } => {
-    const parsed = (schema as z.ZodType).safeParse(data ?? {});
+    const parsed = parse(schema as z.ZodType, data ?? {});
+    if (parsed === null)
+      return { error: invalid(httpPart ?? 'body', 'has too many wrong values to name one') };
     return parsed.success
       ? { value: parsed.data }
       : { error: toInvalid(parsed.error, data, httpPart ?? 'body') };
   };
+
+/** Null: zod hands on issues as arguments of one call, and these were more than a stack has room for. */
+function parse(schema: z.ZodType, data: unknown): z.ZodSafeParseResult<unknown> | null {
+  try {
+    return schema.safeParse(data);
+  } catch (error) {
+    if (error instanceof RangeError) return null;
+    throw error;
+  }
+}

@@ -15,8 +15,10 @@ import {
 } from '@drover/core/wire';
 import { z } from 'zod';
 import { tokenOf } from '../auth/credentials.ts';
-import type { App, RouteContext } from './app.ts';
+import { type App, type RouteContext, SMALL_BODY_BYTES } from './app.ts';
 
+/** Of a join: whoever reaches the port sends one, and it is read before the token is looked at. */
+const JOIN_BODY_BYTES = 16 * 1024;
 const refParams = z.object({
   ref: z.string().max(600).describe('An id, a name, or the beginning of an id when only one matches.'),
 });
@@ -130,6 +132,7 @@ export function joinRoutes(app: App, { engine, guard, actorOf }: RouteContext): 
   app.post(
     '/v1/join-tokens',
     {
+      bodyLimit: SMALL_BODY_BYTES,
       config: { access: 'admin' },
       schema: {
         operationId: 'joinTokensCreate',
@@ -184,6 +187,7 @@ export function joinRoutes(app: App, { engine, guard, actorOf }: RouteContext): 
   app.post(
     '/v1/join',
     {
+      bodyLimit: JOIN_BODY_BYTES,
       config: { access: 'join' },
       schema: {
         summary: 'Exchange a join token for a worker identity',

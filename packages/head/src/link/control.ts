@@ -13,6 +13,7 @@ import { type Guard, strangerKey } from '../auth/guard.ts';
 import { plainPath } from '../http/app.ts';
 import { errorBody } from '../http/errors.ts';
 import type { HostRules } from '../http/host-rules.ts';
+import { brokenShape } from '../http/json-shape.ts';
 
 /** What may wait for one worker before its link counts as stuck. */
 const MOST_BUFFERED_BYTES = 64 * 1024 * 1024;
@@ -185,7 +186,9 @@ function serve(engine: Engine, workerId: string, ws: WebSocket, log: Logger, spo
   });
 }
 
+/** Undefined: it is no JSON, or so deeply nested that looking at it would hold up the head. */
 function parseJson(text: string): unknown {
+  if (brokenShape(text, Number.POSITIVE_INFINITY) !== null) return undefined;
   try {
     return JSON.parse(text);
   } catch {

@@ -1,5 +1,7 @@
 /** What is agreed on a link, and how messages are numbered and sealed. */
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { crc32 } from 'node:zlib';
+import { sealMessage } from '@drover/core';
+import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
 import { LinkClient } from '../testing/link-client.ts';
 import { startTestHead, type TestHead } from '../testing/test-head.ts';
 
@@ -73,5 +75,19 @@ describe('messages', () => {
     const sound = { n: 2, herd: link.herd, epoch: 0, rev: 0, frames: [{ type: 'ping', sentMs: 1 }] };
     link.ws.send(JSON.stringify({ ...sound, crc: '00000000' }));
     expect((await link.closed)[0]).toBe(4400);
+  });
+
+  it('that are deeply nested end the link before they are parsed', async () => {
+    const link = await LinkClient.open(head);
+    link.send([link.hello({ protocol: 2, oldest: 1 })]);
+    await link.next('welcome');
+    const parse = vi.spyOn(JSON, 'parse');
+    const nested = `${'['.repeat(100)}${']'.repeat(100)}`;
+    const text = `{"n":2,"herd":"${link.herd}","epoch":0,"rev":0,"frames":[{"type":"ping","sentMs":1,"x":${nested}}]}`;
+    link.ws.send(sealMessage(text, crc32));
+    expect((await link.closed)[0]).toBe(4400);
+    const parsed = parse.mock.calls.some(([given]) => String(given).includes(nested));
+    parse.mockRestore();
+    expect(parsed).toBe(false);
   });
 });

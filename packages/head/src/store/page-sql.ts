@@ -7,6 +7,9 @@ import { COLUMNS, tableOf } from './tables.ts';
 const MAX_PAGE_ROWS = 100_000;
 const MAX_STATUSES = 32;
 
+/** Bytes of bodies that are read at once. All of them may be one string, and V8 ends the process over 2^29 characters. */
+export const PART_BYTES: number = 8 * 1024 * 1024;
+
 /** All columns of a row, in the order in which they are read. */
 export const ROW_COLUMNS: string = [...COLUMNS, 'body'].join(', ');
 
@@ -24,6 +27,22 @@ export function toRow(values: readonly unknown[]): StoredRow {
     string,
   ];
   return { id, seq, project, name, status, owner, rev, v, body };
+}
+
+/** By the bytes of each, how many consecutive rows each part has: as many as fit, and at least one. */
+export function* runs(sizes: readonly number[], most: number): Generator<number> {
+  let rows = 0;
+  let bytes = 0;
+  for (const size of sizes) {
+    if (rows > 0 && bytes + size > most) {
+      yield rows;
+      rows = 0;
+      bytes = 0;
+    }
+    rows += 1;
+    bytes += size;
+  }
+  if (rows > 0) yield rows;
 }
 
 /** @throws {RangeError} when the limit is no whole number, or too large. */

@@ -2,7 +2,7 @@
 import type { CollectionName, PageQuery, StoredRow } from '@drover/engine';
 import type { SqlDatabase, SqlStatement, SqlValue } from './driver.ts';
 import type { PackedRows } from './messages.ts';
-import { checkLimit, pageSql, ROW_COLUMNS, toRow } from './page-sql.ts';
+import { checkLimit, PART_BYTES, pageSql, ROW_COLUMNS, runs, toRow } from './page-sql.ts';
 import { COLUMNS, tableOf } from './tables.ts';
 
 /** Rows that travel in one message, so that the main thread unpacks one part while the next is read. */
@@ -11,11 +11,14 @@ const PART_ROWS = 1_000;
 /** The reading half of the store. */
 export class Reader {
   readonly #db: SqlDatabase;
+  readonly #partBytes: number;
   /** By text. The shapes of queries are few: collections times filters. */
   readonly #statements = new Map<string, SqlStatement>();
 
-  constructor(db: SqlDatabase) {
+  /** @param partBytes of the bodies in one part; a row that is larger is a part of its own */
+  constructor(db: SqlDatabase, partBytes = PART_BYTES) {
     this.#db = db;
+    this.#partBytes = partBytes;
   }
 
   last(): { batch: number; epoch: number } {
@@ -63,17 +66,27 @@ export class Reader {
       let cursor = query;
       while (left > 0) {
         const wanted = Math.min(left, PART_ROWS);
-        const { sql, values } = partSql(cursor, wanted);
-        const [columns, bodies, count, low, high] = this.#prepare(sql).all(values)[0] ?? [];
-        if (!count) return;
-        give({ columns: String(columns), bodies: String(bodies) });
-        if (Number(count) < wanted) return;
+        const sizes = this.#sizes(cursor, wanted);
+        for (const rows of runs(sizes, this.#partBytes)) {
+          const { sql, values } = partSql(cursor, rows);
+          const [columns, bodies, low, high] = this.#prepare(sql).all(values)[0] ?? [];
+          give({ columns: String(columns), bodies: String(bodies) });
+          cursor = ascending ? { ...query, afterSeq: Number(high) } : { ...query, beforeSeq: Number(low) };
+        }
+        if (sizes.length < wanted) return;
         left -= wanted;
-        cursor = ascending ? { ...query, afterSeq: Number(high) } : { ...query, beforeSeq: Number(low) };
       }
     } finally {
       this.#db.exec('COMMIT');
     }
+  }
+
+  /** Bytes of the next bodies, in the order of the query. */
+  #sizes(query: Omit<PageQuery, 'limit'>, limit: number): number[] {
+    const { sql: rows, values } = pageSql(query, limit, () => '?');
+    // As a blob its length is known without counting its characters; it is never fewer than those.
+    const sql = `SELECT json_group_array(length(CAST(body AS BLOB))) FROM (${rows})`;
+    return JSON.parse(String(this.#prepare(sql).all(values)[0]?.[0])) as number[];
   }
 
   #prepare(sql: string): SqlStatement {
@@ -88,6 +101,6 @@ export class Reader {
 /** One part of a page as a single result row. */
 function partSql(query: Omit<PageQuery, 'limit'>, limit: number): { sql: string; values: SqlValue[] } {
   const { sql: rows, values } = pageSql(query, limit, () => '?');
-  const sql = `SELECT json_group_array(json_array(${COLUMNS.join(', ')})), group_concat(body, char(30)), count(*), min(seq), max(seq) FROM (${rows})`;
+  const sql = `SELECT json_group_array(json_array(${COLUMNS.join(', ')})), group_concat(body, char(30)), min(seq), max(seq) FROM (${rows})`;
   return { sql, values };
 }

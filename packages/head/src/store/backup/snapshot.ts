@@ -5,7 +5,7 @@ import type { CollectionName, StoredRow } from '@drover/engine';
 import { DATABASE_NAME, openForReading, openingFailure, quickCheck } from '../database-file.ts';
 import { loadDriver, type SqlDatabase } from '../driver.ts';
 import { inspect } from '../migrations.ts';
-import { ROW_COLUMNS, toRow } from '../page-sql.ts';
+import { PART_BYTES, ROW_COLUMNS, runs, toRow } from '../page-sql.ts';
 import { parseAddress } from '../postgres/address.ts';
 import { Connection } from '../postgres/connection.ts';
 import { toPostgresError } from '../postgres/failures.ts';
@@ -52,7 +52,7 @@ export async function snapshotSqlite(dir: string): Promise<Snapshot> {
       kind: 'sqlite',
       schema,
       head,
-      ...reads(ask, '', () => '?'),
+      ...reads(ask, '', () => '?', 'length(CAST(body AS BLOB))'),
       close: async () => closeDatabase(db),
     };
   } catch (error) {
@@ -87,7 +87,7 @@ export async function snapshotPostgres(url: string): Promise<Snapshot> {
       kind: 'postgres',
       schema,
       head: await readHead(connection, address),
-      ...reads(ask, `${address.schema}.`, (n) => `$${n}`),
+      ...reads(ask, `${address.schema}.`, (n) => `$${n}`, 'octet_length(body)'),
       close: () => connection.end(),
     };
   } catch (error) {
@@ -96,18 +96,28 @@ export async function snapshotPostgres(url: string): Promise<Snapshot> {
   }
 }
 
-function reads(ask: Ask, prefix: string, place: (n: number) => string): Pick<Snapshot, 'rows' | 'maxSeq'> {
+function reads(
+  ask: Ask,
+  prefix: string,
+  place: (n: number) => string,
+  bodyBytes: string,
+): Pick<Snapshot, 'rows' | 'maxSeq'> {
   return {
     async *rows(collection) {
-      const sql = `SELECT ${ROW_COLUMNS} FROM ${prefix}${tableOf(collection)} WHERE seq > ${place(1)} ORDER BY seq LIMIT ${place(2)}`;
+      const next = `FROM ${prefix}${tableOf(collection)} WHERE seq > ${place(1)} ORDER BY seq LIMIT ${place(2)}`;
       for (let after = Number.MIN_SAFE_INTEGER; ; ) {
-        const found = await ask(sql, [after, PART_ROWS]);
-        for (const each of found) {
-          const row = toRow(each);
-          after = row.seq;
-          yield row;
+        const sizes = await ask(`SELECT ${bodyBytes} ${next}`, [after, PART_ROWS]);
+        for (const rows of runs(
+          sizes.map(([bytes]) => Number(bytes)),
+          PART_BYTES,
+        )) {
+          for (const each of await ask(`SELECT ${ROW_COLUMNS} ${next}`, [after, rows])) {
+            const row = toRow(each);
+            after = row.seq;
+            yield row;
+          }
         }
-        if (found.length < PART_ROWS) return;
+        if (sizes.length < PART_ROWS) return;
       }
     },
     async maxSeq(collection) {
