@@ -32,7 +32,8 @@ function readJson(scope: FastifyInstance): void {
   scope.removeContentTypeParser('application/json');
   scope.addContentTypeParser(
     'application/json',
-    { parseAs: 'string' },
+    // Too many or too deep values are told in PyLet's own words, a few of them at a time.
+    { parseAs: 'string', judgesShape: true } as { parseAs: 'string' },
     async (_request: unknown, text: string) => {
       if (text === '') return undefined;
       try {

@@ -212,14 +212,16 @@ function checkShapes(app: App): void {
   const add = app.addContentTypeParser as (...given: unknown[]) => unknown;
   // Scopes inherit it, as all methods of the app.
   const addChecked = function (this: unknown, ...given: unknown[]): unknown {
-    const [type, options, parser] = given as [unknown, { parseAs?: string }, Parser];
-    if (![type].flat().includes('application/json') || options.parseAs !== 'string')
+    const [type, options, parser] = given as [unknown, { parseAs?: string; judgesShape?: true }, Parser];
+    const { judgesShape, ...own } = options;
+    if (![type].flat().includes('application/json') || own.parseAs !== 'string')
       return add.apply(this, given);
+    if (judgesShape) return add.call(this, type, own, parser);
     const checked: Parser = (request, text, done) => {
       const rule = brokenShape(text, request.routeOptions.config.mostTokens);
       return rule === null ? parser(request, text, done) : done(invalid('body', rule));
     };
-    return add.call(this, type, options, checked);
+    return add.call(this, type, own, checked);
   };
   app.addContentTypeParser = addChecked as typeof app.addContentTypeParser;
 }

@@ -174,8 +174,6 @@ describe('a call that breaks a rule', () => {
   );
 
   it.each([
-    ['/instances', { command: 'SHAPE' }],
-    ['/compat/pylet/instances', { command: 'SHAPE' }],
     ['/launch', { task: 'SHAPE' }],
     ['/status', { x: 'SHAPE' }],
   ])('is refused for its shape by the routes of other clients too: %s', async (path, body) => {
